@@ -9,12 +9,14 @@ BIN := $(VENV)/bin
 JOBS ?= 4
 TESTS := -n $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
+# Said before each installation, which is silent until it has ended.
+INSTALLING = @echo "installing $$(grep -c '^[a-z].*==' $<) packages into $(VENV), about a minute, once"
 LOCK := uv pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade)
 
 # Tests start some hundreds of Python processes; without these files, each would compile all of rsvpq again.
 test quick coverage chaos: export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test quick coverage chaos bench lint types layers programs locks clean
+.PHONY: demo test quick coverage chaos bench lint types layers programs locks command-files clean
 
 ## demo: the main job end to end on this machine (KEEP=1 leaves it up, MAILBOXES=2000 makes it larger; PROTOCOL=webdav or
 ##       ews for all servers, else one of three has EWS; TOUR=1 only starts everything, with the safe defaults, for
@@ -68,16 +70,19 @@ programs:
 
 # The stamps share one environment: the development lock contains the demo's, and the benchmarks' lock contains both.
 $(VENV)/demo.stamp: locks/demo.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALLING)
 	$(PIP) install --require-hashes -r locks/demo.txt
 	$(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/dev.stamp: locks/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALLING)
 	$(PIP) install --require-hashes -r locks/dev.txt
 	$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/demo.stamp
 
 $(VENV)/bench.stamp: locks/bench.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALLING)
 	$(PIP) install --require-hashes -r locks/bench.txt
 	$(PIP) install --no-deps -e .
 	@touch $@ $(VENV)/dev.stamp $(VENV)/demo.stamp
@@ -94,6 +99,10 @@ locks:
 	$(LOCK) --extra ntlm --extra embedded -o locks/demo.txt
 	$(LOCK) --extra ntlm --extra embedded --group dev -o locks/dev.txt
 	$(LOCK) --extra ntlm --extra embedded --group dev --group bench -o locks/bench.txt
+
+## command-files: write the completions and the man pages in deploy/ again after a change of the command line
+command-files: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.support.command_files
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,8 @@ _SERVERS = 3
 _PROTOCOLS = {"webdav": ("webdav",), "ews": ("ews",), "mixed": ("webdav", "webdav", "ews")}
 #: What an operator begins with, who has said no more than who belongs to the house.
 _GUARDED = '[policy]\ninternal_domains = ["example.com"]\n'
+#: Seconds between two looks at whether all parts live.
+_LOOK_S = 0.5
 #: Whatever ends the demo ends what it started.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -41,7 +44,7 @@ def main() -> int:
     for number in _ENDING:
         signal.signal(number, _interrupt)
     try:
-        with _directory() as directory:
+        with _foreground(), _directory() as directory:
             return _run(directory, arguments, console)
     except KeyboardInterrupt:
         console.print("interrupted; everything that was started has been ended")
@@ -56,6 +59,24 @@ def _interrupt(*_: object) -> None:
     for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+@contextmanager
+def _foreground() -> Iterator[None]:
+    """Let Ctrl-C reach the demo alone: make would get it too, and end with an error whatever the demo does."""
+    terminal = sys.stdin.fileno()
+    if not os.isatty(terminal) or os.tcgetpgrp(terminal) != os.getpgrp() or os.getpgrp() == os.getpid():
+        yield  # no terminal, in the background, or started by a shell, in a group of its own already
+        return
+    before = os.getpgrp()
+    for number in (signal.SIGTTOU, signal.SIGTSTP):  # to take the terminal; nobody would continue what Ctrl-Z stops
+        signal.signal(number, signal.SIG_IGN)
+    os.setpgid(0, 0)
+    os.tcsetpgrp(terminal, os.getpgrp())
+    try:
+        yield
+    finally:
+        os.tcsetpgrp(terminal, before)
 
 
 def _arguments() -> argparse.Namespace:
@@ -97,6 +118,7 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
         policy=policy,
         namespace=namespace,
         protocols=protocols,
+        persist=arguments.tour or arguments.keep,  # then the queue server may be killed as well
     )
     stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:
@@ -146,10 +168,30 @@ def _keep(stack: Stack, console: Console) -> None:
     console.print(f"  export RSVPQ_CONFIG={stack.config} PATH=$PWD/.venv/bin:$PATH", highlight=False, soft_wrap=True)
     console.print("  rsvpq status      and what else docs/tour.md tries", highlight=False)
     _logins(stack, console)
-    try:
-        signal.pause()  # the handler of each signal that ends the demo raises
-    except KeyboardInterrupt:
-        console.print("everything that was started is ended now")
+    console.print("what docs/tour.md kills, which is then started again:", highlight=False)
+    for name, part in stack.parts.items():
+        if name != "simulator":
+            console.print(f"  {part.pid:>8}  {name}", highlight=False)
+    _supervise(stack, console)
+    console.print("everything that was started is ended now")
+
+
+def _supervise(stack: Stack, console: Console) -> None:
+    """Start again what ends, until a signal ends the demo.
+
+    :raises PartFailed: the simulator ended, and all mailboxes with it.
+    """
+    signals: list[int] = []
+    for number in _ENDING:  # an exception could lose a part that is just being started
+        signal.signal(number, lambda number, _: signals.append(number))
+    while not signals:
+        for before, now in stack.revive():
+            line = f"{now.name} (process {before.pid}) has ended; started again as process {now.pid}"
+            console.print(line, highlight=False, soft_wrap=True)
+        stack.parts["simulator"].check()
+        time.sleep(_LOOK_S)
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _forget(lanes: Lanes) -> None:

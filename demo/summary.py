@@ -29,8 +29,8 @@ class Report:
     @classmethod
     def read(cls, stack: Stack, lanes: Lanes, took_s: float) -> "Report":
         """Ask both."""
-        counts = lanes.snapshot.counts()
-        skipped = {reason: counts.get(f"skipped:{reason}", 0) for reason in _SKIPPED.values()}
+        found = lanes.snapshot.status().skipped
+        skipped = {reason: found.get(reason, 0) for reason in _SKIPPED.values()}
         return cls(stack.exchange.ask("summary"), skipped, stack.plan, took_s)
 
     @property

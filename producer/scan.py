@@ -6,6 +6,7 @@ from producer.offer import offer_within_caps
 from producer.reconcile import reconcile
 from producer.visit import Visit
 from rsvpq.lanes import ScanTotals
+from rsvpq.policy import Decision
 from rsvpq.tasks.journal import Outcome
 
 
@@ -23,15 +24,20 @@ def scan(visit: Visit) -> Outcome:
     offered, held_back = offer_within_caps(visit, [message for message, decision in decided if decision.acts])
     found = len(inbox.messages)
     others = (decision for _, decision in decided if not decision.acts)
-    skipped = Counter(f"would-{one.action}" if one.observed else one.label for one in others)
+    skipped = Counter(map(_why_left, others))
     skipped += Counter({"unreadable": inbox.unreadable, "over-the-cap": held_back})
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
     scanned = f"found {found}, offered {offered}" + (f", skipped {reasons}" if reasons else "")
     reconciled = reconcile(visit)
     counts = {
-        **{f"scan:{word}": count for word, count in (("found", found), ("offered", offered)) if count},
-        **{f"skipped:{reason}": count for reason, count in skipped.items()},
+        **({"scan:offered": offered} if offered else {}),
         **reconciled.counts,
     }
-    totals = ScanTotals(found, held_back, inbox.unreadable)
+    totals = ScanTotals(found, held_back, inbox.unreadable, dict(skipped))
     return Outcome("scanned", "; ".join(filter(None, (scanned, reconciled.note))), counts, totals=totals)
+
+
+def _why_left(decision: Decision) -> str:
+    """Return why a message is left alone: ``would-accept`` and so on if only because nothing is done but observe."""
+    acts = not decision.action.leaves_alone or not decision.final
+    return f"would-{decision.action}" if decision.observed and acts else decision.label

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
@@ -268,6 +268,16 @@ class Stack:
             self.parts[name] = self.queue_server.part
         else:
             self._begin(name, self._starts[name])
+
+    def revive(self) -> Iterator[tuple[Part, Part]]:
+        """Start again what has ended by itself, as a supervisor does; yield each part before and after.
+
+        The simulator is left alone: all mailboxes have ended with it.
+        """
+        for name, part in list(self.parts.items()):
+            if name != "simulator" and not part.alive():
+                self.restart(name)
+                yield part, self.parts[name]
 
     def _begin(self, name: str, start: Callable[[], Part]) -> Part:
         self._starts[name] = start

@@ -2,16 +2,18 @@
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (``doctor``, ``scan --dry-run``,
 ``explain``) or a difference (``policy diff``); those of ``check`` are a Nagios plugin's. Data goes to stdout, errors
-and notes to stderr.
+and notes to stderr: docs/cli.md.
 """
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 from rsvpq import __version__
+from rsvpq.cli.config_file import config_option
 
 #: The module of each command. It is loaded when the command is used: all of them take half a second.
 _MODULES = {
@@ -53,7 +55,8 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="rsvpq")
-def commands() -> None:
+@config_option
+def commands(config_file: Path | None) -> None:
     """Answer meeting requests in Exchange mailboxes, from a Celery queue."""
 
 

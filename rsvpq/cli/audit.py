@@ -10,14 +10,18 @@ from itertools import chain, islice
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
-from rsvpq.cli.options import config_option, milliseconds
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import say
+from rsvpq.cli.options import json_option, milliseconds, the_format
 from rsvpq.cli.tables import is_terminal, print_fitted
-from rsvpq.settings import load_settings
+from rsvpq.settings import ConfigError, Settings, load_settings
+from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.text import csv_cell, json_text, printable
 
 #: Default limit of records in a table.
@@ -36,10 +40,13 @@ _COLUMNS: dict[str, dict[str, int]] = {
 }
 #: The size of a column that is never cut.
 _WHOLE: dict[str, int] = {}
+#: The width from which on a terminal has room for the item of each record.
+_ROOM_FOR_ITEMS = 140
 
 
 @click.command()
 @click.option("--mailbox", help="Only records of this mailbox.")
+@click.option("--server", help="Only records of this server.")
 @click.option("--organizer", help="Only meetings of this organizer: an address.")
 @click.option("--uid", help="Only this meeting, by its iCalendar UID.")
 @click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")
@@ -54,27 +61,37 @@ _WHOLE: dict[str, int] = {}
 )
 @click.option("--until", metavar="WHEN", help="Only records up to WHEN.")
 @click.option("--follow", is_flag=True, help="Then show new records as they are written, until Ctrl-C.")
-@click.option("--format", "form", type=click.Choice(["table", "csv", "jsonl"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "jsonl", "json"]),
+    help="Output format; jsonl is one record a line.  [default: table]",
+)
 @click.option(
     "--limit",
     metavar="N",
     type=click.IntRange(min=0),
     help=f"Only the newest N records.  [default: {_TABLE_LIMIT} for a table, else all]",
 )
+@json_option
 @config_option
 def audit(
     since: str | None,
     until: str | None,
     events: tuple[str, ...],
-    form: str,
+    form: str | None,
     limit: int | None,
     follow: bool,
+    as_json: bool,
     config_file: Path | None,
     **values: str | None,
 ) -> None:
     """Show what was decided and done, oldest first."""
     if follow and until:
         raise click.UsageError("--follow never ends, so it cannot be combined with --until")
+    form = the_format(form, as_json=as_json) or "table"
+    if follow and form == "json":
+        raise click.UsageError("--follow never ends, so it has no document; use --format jsonl")
     settings = load_settings(config_file)
     lanes = wiring.make_lanes(settings)
     wanted = Filter.of(
@@ -86,8 +103,35 @@ def audit(
     )
     log = AuditLog(lanes)
     most = _TABLE_LIMIT if limit is None and form == "table" else limit
+    records = _Counted(_records(log, wanted, most, follow=follow))
     with suppress(KeyboardInterrupt):  # this is how --follow ends
-        _FORMS[form](_records(log, wanted, most, follow=follow))
+        _FORMS[form](records)
+    if not records.number and not follow:
+        say(f"no records match{_unlisted(settings, values.get('mailbox'))}")
+
+
+class _Counted:
+    """Iterates over records, and counts them."""
+
+    def __init__(self, records: Iterator[AuditRecord | None]) -> None:
+        self._records = records
+        self.number = 0
+
+    def __iter__(self) -> Iterator[AuditRecord | None]:
+        for record in self._records:
+            self.number += record is not None
+            yield record
+
+
+def _unlisted(settings: Settings, mailbox: str | None) -> str:
+    """Say that the list has no such mailbox; '' if it has, or none was named."""
+    if mailbox is None:
+        return ""
+    try:
+        select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
+    except ConfigError as error:
+        return f"; {error}"
+    return ""
 
 
 def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[AuditRecord | None]:
@@ -108,6 +152,17 @@ def _write_jsonl(records: Iterable[AuditRecord | None]) -> None:
             sys.stdout.write(json_text(record) + "\n")
 
 
+def _write_json(records: Iterable[AuditRecord | None]) -> None:
+    """Write one document record by record: a million of them need not fit into memory."""
+    separator = ""
+    sys.stdout.write('{"records": [')
+    for record in records:
+        if record is not None:
+            sys.stdout.write(f"{separator}\n  {json_text(record)}")
+            separator = ","
+    sys.stdout.write("\n]}\n" if separator else "]}\n")
+
+
 def _write_csv(records: Iterable[AuditRecord | None]) -> None:
     writer = csv.DictWriter(sys.stdout, FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -120,7 +175,9 @@ def _write_csv(records: Iterable[AuditRecord | None]) -> None:
 
 def _write_table(records: Iterable[AuditRecord | None]) -> None:
     fitted = is_terminal()
-    columns = _COLUMNS if fitted else dict.fromkeys([*_COLUMNS, "item"], _WHOLE)
+    columns = _COLUMNS if fitted else dict.fromkeys(_COLUMNS, _WHOLE)
+    if not fitted or Console().width >= _ROOM_FOR_ITEMS:
+        columns = {**columns, "item": _WHOLE}
     rows = iter(records)
     header = True
     for first in rows:
@@ -157,4 +214,5 @@ _FORMS: dict[str, Callable[[Iterable[AuditRecord | None]], None]] = {
     "table": _write_table,
     "csv": _write_csv,
     "jsonl": _write_jsonl,
+    "json": _write_json,
 }

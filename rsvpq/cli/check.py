@@ -4,18 +4,39 @@ Format and exit codes: Monitoring Plugins Development Guidelines, "Plugin Output
 """
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 from redis.exceptions import RedisError
 
-from rsvpq.cli.options import config_option, to_seconds
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document
+from rsvpq.cli.options import json_option, to_seconds
 from rsvpq.metrics.reading import InstallationReader, Reading
 from rsvpq.metrics.troubles import LATE_SCANS, Severity, Trouble, troubles
 from rsvpq.settings import ConfigError, load_settings
 from rsvpq.text import age, printable
+
+
+class Figure(NamedTuple):
+    """Performance data, in text ``LABEL=VALUE[UNIT];WARN;CRIT;MIN``."""
+
+    label: str
+    value: float
+    unit: str = ""
+    warning: str = ""
+    critical: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name in JSON, with the unit, as everywhere."""
+        return f"{self.label}_{self.unit}" if self.unit else self.label
+
+    def __str__(self) -> str:
+        return f"{self.label}={self.value:.0f}{self.unit};{self.warning};{self.critical};0"
 
 
 class _Plugin(click.Command):
@@ -47,26 +68,28 @@ class _Plugin(click.Command):
     callback=to_seconds,
     help="The same, as critical.",
 )
+@json_option
 @config_option
-def check(lag_warning_s: float, lag_critical_s: float, config_file: Path | None) -> None:
+def check(lag_warning_s: float, lag_critical_s: float, as_json: bool, config_file: Path | None) -> None:
     """Say in one line whether this installation works, as a Nagios plugin.
 
     Exits with 0 OK, 1 WARNING, 2 CRITICAL or 3 UNKNOWN (wrong settings or usage). Contacts no mail server.
     """
+    end = partial(_end, as_json=as_json)
     if lag_warning_s > lag_critical_s:
-        _end(Severity.UNKNOWN, "--lag-warning is longer than --lag-critical")
+        end(Severity.UNKNOWN, "--lag-warning is longer than --lag-critical")
     try:
         reading = InstallationReader(load_settings(config_file)).read()
     except RedisError as error:
-        _end(Severity.CRITICAL, f"Redis cannot be read: {error}")
+        end(Severity.CRITICAL, f"Redis cannot be read: {error}")
     except ConfigError as error:
-        _end(Severity.UNKNOWN, str(error))
+        end(Severity.UNKNOWN, str(error))
     except Exception as error:
         traceback.print_exc()
-        _end(Severity.UNKNOWN, f"{type(error).__name__}: {error}")
+        end(Severity.UNKNOWN, f"{type(error).__name__}: {error}")
     found = list(troubles(reading, lag_warning_s=lag_warning_s, lag_critical_s=lag_critical_s))
-    figures = " ".join(_figures(reading, lag_warning_s, lag_critical_s))
-    _end(max((one.severity for one in found), default=Severity.OK), _text(reading, found), figures)
+    figures = list(_figures(reading, lag_warning_s, lag_critical_s))
+    end(max((one.severity for one in found), default=Severity.OK), _text(reading, found), figures)
 
 
 def _text(reading: Reading, found: list[Trouble]) -> str:
@@ -75,25 +98,29 @@ def _text(reading: Reading, found: list[Trouble]) -> str:
     return f"{reading.force.headline}; the oldest item has waited {age(reading.status.oldest_s or 0.0)}"
 
 
-def _figures(reading: Reading, lag_warning_s: float, lag_critical_s: float) -> Iterator[str]:
-    """Yield performance data: ``LABEL=VALUE[UNIT];WARN;CRIT;MIN``."""
+def _figures(reading: Reading, lag_warning_s: float, lag_critical_s: float) -> Iterator[Figure]:
     status, servers = reading.status, reading.status.servers.values()
-    yield f"lag={status.oldest_s or 0:.0f}s;{lag_warning_s:g};{lag_critical_s:g};0"
-    yield f"dead={status.dead};0;;0"
-    yield f"pending={sum(server.pending for server in servers)};;;0"
-    yield f"in_flight={sum(server.in_flight for server in servers)};;;0"
-    yield f"later={status.later};;;0"
-    yield f"on_hold={sum(sum(server.on_hold.values()) for server in servers)};;;0"
-    yield from (f"{queue}_workers={len(workers)};;;0" for queue, workers in reading.force.workers.items())
-    yield f"dispatchers={len(reading.force.dispatchers)};;;0"
+    yield Figure("lag", status.oldest_s or 0, "s", f"{lag_warning_s:g}", f"{lag_critical_s:g}")
+    yield Figure("dead", status.dead, warning="0")
+    yield Figure("pending", sum(server.pending for server in servers))
+    yield Figure("in_flight", sum(server.in_flight for server in servers))
+    yield Figure("later", status.later)
+    yield Figure("on_hold", sum(sum(server.on_hold.values()) for server in servers))
+    yield from (Figure(f"{queue}_workers", len(workers)) for queue, workers in reading.force.workers.items())
+    yield Figure("dispatchers", len(reading.force.dispatchers))
     scans_s = [server.oldest_scan_s for server in servers if server.oldest_scan_s is not None]
     if scans_s:
         late = f"{LATE_SCANS * reading.schedule_s:g}" if reading.schedule_s else ""
-        yield f"oldest_scan={max(scans_s):.0f}s;{late};;0"
+        yield Figure("oldest_scan", max(scans_s), "s", late)
 
 
-def _end(severity: Severity, text: str, figures: str = "") -> NoReturn:
-    """Print the line, and end with the exit code. A bar would begin the performance data."""
-    line = f"RSVPQ {severity.name} - {printable(' '.join(text.split())).replace('|', '/')}"
-    click.echo(f"{line} | {figures}" if figures else line)
+def _end(severity: Severity, text: str, figures: Sequence[Figure] = (), *, as_json: bool = False) -> NoReturn:
+    """Print the line or the document, and end with the exit code. A bar would begin the performance data."""
+    text = printable(" ".join(text.split()))
+    if as_json:
+        values = {figure.key: round(figure.value, 3) for figure in figures}
+        print_document({"state": severity.name, "exit_code": int(severity), "text": text, "figures": values})
+    else:
+        line = f"RSVPQ {severity.name} - {text.replace('|', '/')}"
+        click.echo(f"{line} | {' '.join(map(str, figures))}" if figures else line)
     raise click.exceptions.Exit(severity)

@@ -8,11 +8,15 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from rsvpq.cli import policy_check
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document
+from rsvpq.cli.options import json_option
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.ops.schedules import upcoming_runs
@@ -43,25 +47,49 @@ def config() -> None:
     """Check the configuration."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedConfig:
+    """A valid configuration: its summary by topic, and what may not be intended."""
+
+    summary: Sequence[tuple[str, str]]
+    warnings: Sequence[Problem]
+
+
 @config.command("check")
-@click.option("--config", "file", metavar="PATH", type=click.Path(path_type=Path), help="Default: rsvpq.toml.")
-def config_check(file: Path | None) -> None:
+@json_option
+@config_option
+def config_check(as_json: bool, config_file: Path | None) -> None:
     """Check the settings and the list of mailboxes, and summarize them.
 
     Exits with 2 if anything is wrong. A warning names something that is valid, but may not be intended.
     """
+    problems: Sequence[Problem] = ()
     try:
-        lines = check_report(file, os.environ)
+        checked = checked_config(config_file, os.environ)
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        if not as_json:
+            click.echo(str(error), err=True)
+        checked, problems = CheckedConfig((), ()), error.problems
+    if as_json:
+        summary = [{"topic": topic, "text": text} for topic, text in checked.summary]
+        found = {"problems": list(map(asdict, problems)), "warnings": list(map(asdict, checked.warnings))}
+        print_document({"valid": not problems, "summary": summary, **found})
+    elif not problems:
+        click.echo("\n".join(report_lines(checked)))
+    if problems:
         sys.exit(2)
-    click.echo("\n".join(lines))
 
 
-def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
-    """Return the lines that ``config check`` prints.
+def report_lines(checked: CheckedConfig) -> list[str]:
+    """Return the lines that ``config check`` prints."""
+    summary = [f"{topic:<10} {text}" for topic, text in checked.summary]
+    return [*summary, *(f"warning: {warning}" for warning in checked.warnings)]
 
-    :raises ConfigError: the configuration is invalid; lists all problems.
+
+def checked_config(file: Path | None, environ: Mapping[str, str]) -> CheckedConfig:
+    """Check the configuration.
+
+    :raises ConfigError: it is invalid; lists all problems.
     """
     loaded = load_with_origins(file, environ)
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
@@ -83,27 +111,27 @@ def check_report(file: Path | None, environ: Mapping[str, str]) -> list[str]:
     ]
     if problems := [*empty, *never, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
         raise ConfigError(in_file_order(problems))
-    warnings = in_file_order(_warnings(loaded, mailboxes))
-    return [*_summary(loaded.settings, mailboxes), *(f"warning: {warning}" for warning in warnings)]
+    return CheckedConfig(list(_summary(loaded.settings, mailboxes)), list(in_file_order(_warnings(loaded, mailboxes))))
 
 
-def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
+def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[tuple[str, str]]:
     on_server = Counter(mailbox.server for mailbox in mailboxes)
     in_group = Counter(mailbox.group for mailbox in mailboxes)
-    yield f"mode       {_mode(settings)}"
-    yield f"redis      {settings.redis.place}, namespace {settings.redis.namespace}"
+    yield "mode", _mode(settings)
+    yield "redis", f"{settings.redis.place}, namespace {settings.redis.namespace}"
     for name, server in settings.servers.items():
-        yield f"server     {name}: {server.url} as {server.username}; {_pace(server.limits)}; {_count(on_server[name])}"
-    yield f"mailboxes  {settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
-    yield f"lanes      {_lanes(settings)}"
+        pace, amount = _pace(server.limits), _count(on_server[name])
+        yield "server", f"{name}: {server.url} as {server.username}; {pace}; {amount}"
+    yield "mailboxes", f"{settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
+    yield "lanes", _lanes(settings)
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
-    yield f"retries    {settings.retry.attempts} attempts, over {horizon}; then dead"
+    yield "retries", f"{settings.retry.attempts} attempts, over {horizon}; then dead"
     for name, count in sorted(in_group.items()):
-        yield f"group      {name or '(none)'}: {_count(count)}{policy_check.caps(settings, name)}"
-    yield f"policy     {policy_check.summary(settings)}"
+        yield "group", f"{name or '(none)'}: {_count(count)}{policy_check.caps(settings, name)}"
+    yield "policy", policy_check.summary(settings)
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
-        yield f"schedule   {schedule.words}: {scope}"
+        yield "schedule", f"{schedule.words}: {scope}"
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, json_option, not_empty
+from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as dead_items
 from rsvpq.settings import load_settings
@@ -58,9 +60,8 @@ _why = click.option("--why", default="", help="Reason to record in the audit.")
 @click.pass_context
 def dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """Show, retry or drop items that ended without an outcome; without a command, list them."""
-    ctx.obj = config_file
     if ctx.invoked_subcommand is None:
-        _list(_open(ctx, config_file), which, most, as_json=as_json)
+        _list(open_context(load_settings(config_file)), which, most, as_json=as_json)
 
 
 @dead.command("list")
@@ -68,23 +69,21 @@ def dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, 
 @_which
 @json_option
 @config_option
-@click.pass_context
-def list_dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+def list_dead(which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """List dead items, newest first: mailbox, message, age, attempts and reason."""
-    _list(_open(ctx, config_file), which, most, as_json=as_json)
+    _list(open_context(load_settings(config_file)), which, most, as_json=as_json)
 
 
 @dead.command()
 @click.argument("item_id", metavar="ID")
 @json_option
 @config_option
-@click.pass_context
-def show(ctx: click.Context, item_id: str, as_json: bool, config_file: Path | None) -> None:
+def show(item_id: str, as_json: bool, config_file: Path | None) -> None:
     """Show all about one dead item: what its journal proves, what to check, and its audit records."""
     with usage():
-        found = dead_items.show(_open(ctx, config_file), item_id)
+        found = dead_items.show(open_context(load_settings(config_file)), item_id)
     if as_json:
-        click.echo(json_text(found, indent=2))
+        print_document(found)
     else:
         click.echo("\n".join(map(printable, _page(found))))
 
@@ -95,14 +94,15 @@ def show(ctx: click.Context, item_id: str, as_json: bool, config_file: Path | No
 @_which
 @_yes
 @_why
+@who_option
+@json_option
 @config_option
-@click.pass_context
-def retry(ctx: click.Context, /, config_file: Path | None, **options: Any) -> None:
+def retry(**options: Any) -> None:
     """Put dead items back at the head of their lanes and reset their attempts.
 
     Their journals are kept, so each item first checks what was already done.
     """
-    _settle(_open(ctx, config_file), "retry", **options)
+    _settle("retry", **options)
 
 
 @dead.command()
@@ -111,20 +111,15 @@ def retry(ctx: click.Context, /, config_file: Path | None, **options: Any) -> No
 @_which
 @_yes
 @_why
+@who_option
+@json_option
 @config_option
-@click.pass_context
-def drop(ctx: click.Context, /, config_file: Path | None, **options: Any) -> None:
+def drop(**options: Any) -> None:
     """Give up dead items for good: no scan offers these messages again."""
-    _settle(_open(ctx, config_file), "drop", **options)
+    _settle("drop", **options)
 
 
-def _open(ctx: click.Context, config_file: Path | None) -> OperatorContext:
-    """Open the installation; --config may stand before or after the command."""
-    return open_context(load_settings(config_file or ctx.obj))
-
-
-def _settle(
-    context: OperatorContext,
+def _settle(  # noqa: PLR0913 - one argument for each option
     verb: str,
     *,
     ids: tuple[str, ...],
@@ -132,37 +127,47 @@ def _settle(
     which: dead_items.Which,
     yes: bool,
     why: str,
+    who: str,
+    as_json: bool,
+    config_file: Path | None,
 ) -> None:
     if bool(ids) == everything:
         raise click.UsageError("name the items, or use --all")
     if ids and which != dead_items.Which():
         raise click.UsageError("--server, --mailbox and --reason need --all")
+    context = open_context(load_settings(config_file), who=who)
     if everything and not yes:
         number = dead_items.count(context.lanes, which)
-        click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
+        if number:
+            click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
     settle = {"retry": dead_items.retry, "drop": dead_items.drop}[verb]
-    done, left = settle(context, ids, which if everything else None, why).items()
-    click.echo(f"{done[0]} {done[1]}")
-    for item_id, state in left[1].items():
-        why_left = "no such item" if state == "unknown" else f"unchanged, because it is not dead but {state}"
-        click.echo(f"{printable(item_id)}: {why_left}", err=True)
-    if left[1]:
+    done = settle(context, ids, which if everything else None, why)
+    left = [
+        f"{item_id}: {'no such item' if state == 'unknown' else f'unchanged, because it is not dead but {state}'}"
+        for item_id, state in done["left"].items()
+    ]
+    word = dead_items.DONE[verb]
+    print_action(verb, f"{word} {done[word]}", as_json=as_json, warnings=left, facts=done)
+    if left:
         raise SystemExit(1)
 
 
 def _list(context: OperatorContext, which: dead_items.Which, most: int, *, as_json: bool) -> None:
+    rows, total = dead_items.rows(context.lanes, which, most), dead_items.count(context.lanes, which)
     if as_json:
-        for item in dead_items.find(context.lanes, which, most):
-            click.echo(json_text(item.to_dict()))
-        return
-    for row in dead_items.rows(context.lanes, which, most):
-        click.echo("\n".join(map(printable, _lines(row))))
+        print_document({"total": total, "dead": rows})
+    elif rows:
+        shown = f", the newest {len(rows)} of them:" if len(rows) < total else ":"
+        click.echo(f"{total} dead item{'' if total == 1 else 's'}{shown}")
+        click.echo("\n".join(printable(line) for row in rows for line in _lines(row)))
+    else:
+        say("no dead items" if which == dead_items.Which() else "no dead item matches")
 
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:
     times = f"{row['attempts']} attempt{'' if row['attempts'] == 1 else 's'}"
     what = f"{row['kind']} {row['subject']!r}" if row["subject"] else row["kind"]
-    yield f"{row['id']}  {row['mailbox']}  {what}"
+    yield f"{row['item']}  {row['mailbox']}  {what}"
     yield f"    dead for {age(row['dead_s'])} after {times}: {row['reason']}"
 
 

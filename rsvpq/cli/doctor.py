@@ -9,13 +9,14 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document
+from rsvpq.cli.options import json_option
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
 from rsvpq.settings import load_with_origins
 from rsvpq.settings.mailboxes import read_mailboxes, select
-from rsvpq.text import json_text
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
 
@@ -49,7 +50,7 @@ def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_
             _show(notes)
     code = exit_code(groups)
     if as_json:
-        click.echo(json_text(_to_dict(groups, code), indent=2))
+        print_document(_to_dict(groups, code))
     else:
         levels = [finding.level for notes in groups for finding in notes.findings]
         click.echo(", ".join(f"{levels.count(level)} {level}" for level in Level if level in levels))

@@ -2,9 +2,10 @@
 
 import sys
 
+from rsvpq.cli.documents import say
 from rsvpq.cli.dry_run_forms import FORMS
 from rsvpq.cli.dry_run_totals import Totals
-from rsvpq.cli.follow import follow, interruptible, report_problems, say
+from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.confirmation import observing
@@ -33,9 +34,9 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                     rows = [Forecast.from_dict(found) for found in ended.found]
                     totals.add(rows, ended.counts, groups.get(ended.mailbox, ""))
                     shown.add(rows)
+        totals.problems, totals.note = dict(sorted(following.problems.items())), observing(context, chosen)
         shown.show_totals(totals)
         shown.end()
-    note = observing(context, chosen)
-    if note:
-        say(note)
+    if totals.note:
+        say(totals.note)
     sys.exit(report_problems(following))

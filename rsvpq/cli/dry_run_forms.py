@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.audit.record import address_of
+from rsvpq.cli.documents import print_document
 from rsvpq.cli.dry_run_totals import Totals, why
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.ops.forecast import Forecast
@@ -70,6 +71,26 @@ class Csv(_Rows):
         sys.stdout.flush()
 
 
+class Document:
+    """One document with the totals, all messages, and the mailboxes without a complete result."""
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, str]] = []
+        self._more: dict[str, object] = {}
+
+    def add(self, rows: Iterable[Forecast]) -> None:
+        """Store the forecasts of one mailbox."""
+        self._rows += (row.to_dict() for row in rows)
+
+    def show_totals(self, totals: Totals) -> None:
+        """Store the totals."""
+        self._more = {"note": totals.note, "problems": totals.problems, "totals": totals.to_dict()}
+
+    def end(self) -> None:
+        """Print the document."""
+        print_document({**self._more, "messages": self._rows})
+
+
 class Tables:
     """The totals, then a table for each decision, printed once all mailboxes have reported."""
 
@@ -89,11 +110,11 @@ class Tables:
             print_fitted(Text(f"{decision}: {len(rows)}", style="bold"))
             fitted = is_terminal()
             table = Table(box=None, expand=fitted, pad_edge=False, padding=(0, 1, 0, 0))
-            for name, size in _COLUMNS.items():
-                given = size if fitted else {}
+            for name in _COLUMNS if fitted else (*_COLUMNS, "item"):
+                given = _COLUMNS[name] if fitted else {}
                 table.add_column(name, no_wrap=True, overflow="ellipsis", **given)  # type: ignore[arg-type]  # ints only
             for row in rows[:_ROWS]:
-                table.add_row(*(Text(printable(cell)) for cell in _cells(row)))
+                table.add_row(*(Text(printable(cell)) for cell in _cells(row)[: len(table.columns)]))
             print_fitted(table)
             if len(rows) > _ROWS:
                 print_fitted(f"... and {len(rows) - _ROWS} more; --format csv shows all")
@@ -120,7 +141,12 @@ def _cells(row: Forecast) -> tuple[str, ...]:
     reason = "" if row.decision == "undecided" else why(row)
     start = row.start[:16].replace("T", " ")
     explanation = "; ".join(filter(None, (reason, held, needs)))
-    return row.mailbox, row.kind, start, address_of(row.organizer), row.subject, explanation
+    return row.mailbox, row.kind, start, address_of(row.organizer), row.subject, explanation, row.item
 
 
-FORMS: Mapping[str, Callable[[], Tables | Csv | Jsonl]] = {"table": Tables, "csv": Csv, "jsonl": Jsonl}
+FORMS: Mapping[str, Callable[[], Tables | Csv | Jsonl | Document]] = {
+    "table": Tables,
+    "csv": Csv,
+    "jsonl": Jsonl,
+    "json": Document,
+}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from rsvpq.ops.forecast import Forecast
 from rsvpq.settings.policy import PolicySettings
@@ -31,6 +32,10 @@ class Totals:
     requests: Counter[str] = field(default_factory=Counter)
     #: Sums of what each mailbox counted: found, requests, unreadable, reconcile:orphans.
     counts: Counter[str] = field(default_factory=Counter)
+    #: Why a mailbox has no complete result, by name.
+    problems: dict[str, str] = field(default_factory=dict)
+    #: Why nothing of this would be done now; '' if it would.
+    note: str = ""
 
     def add(self, rows: Iterable[Forecast], counts: Mapping[str, int], group: str = "") -> None:
         """Add the forecasts and counts of one mailbox in a group; '' for one without."""
@@ -61,6 +66,21 @@ class Totals:
 
     def _cap_of(self, group: str) -> int:
         return self.policy.caps_of(group).per_run_of_group or self.policy.most_answers_per_run
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        decided = sorted(self.decided.items())
+        return {
+            "mailboxes": self.mailboxes,
+            "found": self.counts["found"],
+            "unreadable": self.counts["unreadable"],
+            "decided": [{"decision": what, "reason": why, "messages": count} for (what, why), count in decided],
+            "answers": dict(self.answers),
+            "silent": self.silent,
+            "held": dict(self.held),
+            "needs": dict(self.needs),
+            "over_the_run": self.over_the_run,
+        }
 
     def sentences(self) -> Iterator[str]:
         """Yield sentences: answers first, then what is held back, then all else that is not in the table."""
@@ -98,7 +118,8 @@ class Totals:
             cap = f"policy.most_answers_per_scan = {policy.most_answers_per_scan}{own}"
             yield f"  requests left for later scans of their mailbox: {self.held['cap']} ({cap})"
         for needs, count in sorted(self.needs.items()):
-            yield f"  preliminary decisions, which still depend on {needs.replace(' ', ' and ')}: {count}"
+            facts = needs.replace(" ", " and ")
+            yield f"  preliminary: a worker first reads {facts}, and may then decide otherwise: {count}"
 
 
 def why(row: Forecast) -> str:

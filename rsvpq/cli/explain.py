@@ -11,9 +11,11 @@ import click
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import LONGEST_VALUE, Audit
-from rsvpq.cli.explain_text import print_story
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document, say
+from rsvpq.cli.explain_text import print_overview, print_story
 from rsvpq.cli.follow import follow, interruptible, report_problems
-from rsvpq.cli.options import config_option, json_option, timeout_option
+from rsvpq.cli.options import json_option, timeout_option, who_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
@@ -21,7 +23,6 @@ from rsvpq.ops import open_context
 from rsvpq.ops.confirmation import observing
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
-from rsvpq.text import json_text
 
 Story = dict[str, Any]
 
@@ -34,19 +35,26 @@ _MOST = 20
 @click.option("--uid", default="", help="The message of this meeting, by its iCalendar UID.")
 @click.option("--subject", default="", help="Messages whose subject contains this text; never private ones.")
 @click.option("--item", default="", help="The message with this task id, as in Flower and in the audit.")
+@click.option("--full", is_flag=True, help="All about each message, also if several match.")
 @timeout_option
+@who_option
 @json_option
 @config_option
-def explain(
+def explain(  # noqa: PLR0913 - one argument for each option
+    *,
     mailbox: str,
     uid: str,
     subject: str,
     item: str,
+    full: bool,
     timeout_s: float | None,
+    who: str,
     as_json: bool,
     config_file: Path | None,
 ) -> None:
     """Explain what was and would be done with the messages of a MAILBOX: guards, rules, calendar, history.
+
+    If several messages match, there is one line for each; --full, or a narrower search, shows all about them.
 
     The mailbox is read through the queue, within its limits; nothing in it is changed. For a message that has left
     the Inbox, only the history is shown. Exits with 0; with 1 if nothing was found; with 3 if the mailbox could not be
@@ -54,7 +62,7 @@ def explain(
     """
     settings = load_settings(config_file)
     (chosen,) = select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
-    context = open_context(settings)
+    context = open_context(settings, who=who)
     lanes, audit = context.lanes, context.audit
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
@@ -70,20 +78,30 @@ def explain(
     note = observing(context, [chosen]) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
-        click.echo(json_text(shown, indent=2))
+        print_document(shown)
     else:
-        for story in stories:
-            print_story(story, looked=looked)
-        if more:
-            click.echo(f"{more} more match; narrow the search with --uid, --subject or --item")
-        if note:
-            click.echo(note)
+        _print_stories(stories, more, looked=looked, full=full)
+    if note:
+        say(note)
     code = report_problems(following)
     if not stories:
         if looked:
             raise click.ClickException(f"no message in the Inbox or the history of {chosen.name} matches")
         raise click.ClickException(f"no message in the history of {chosen.name} matches, and its Inbox was not read")
     sys.exit(3 if code else 0)
+
+
+def _print_stories(stories: Sequence[Story], more: int, *, looked: bool, full: bool) -> None:
+    """Print all about the messages, or a line for each if there are several."""
+    if full or len(stories) == 1:
+        for story in stories:
+            print_story(story, looked=looked)
+    elif stories:
+        shown = f", {len(stories)} of them are shown" if more else ""
+        click.echo(f"{len(stories) + more} messages match{shown}; for all about one: --item ID; about each: --full")
+        print_overview(stories)
+    if more:
+        click.echo(f"{more} more match; narrow the search with --uid, --subject or --item")
 
 
 def _stories(

@@ -1,16 +1,21 @@
 """Print the story of one message in short sections, for the help desk; times are in UTC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
+from rich.table import Table
+from rich.text import Text
 
 from rsvpq.audit.log import AuditRecord
+from rsvpq.cli.tables import print_fitted
 from rsvpq.text import printable
 
 Json = Mapping[str, Any]
 
-_RESULTS = {"matched": "->", "passed": "  ", "unknown": " ?"}
+#: How the result of a step is shown; a guard that passes has found nothing against the message.
+_SIGNS = {"matched": "->", "unknown": " ?"}
+_WORDS = {"matched": "decides", "passed": "does not match", "unknown": "unknown"}
 #: At most this many records of other messages of the same meeting are shown: the newest.
 _MOST_OTHERS = 10
 
@@ -25,19 +30,52 @@ def print_story(story: Json, *, looked: bool) -> None:
     click.echo()
 
 
+def print_overview(stories: Sequence[Json]) -> None:
+    """Print one line for each message: what would be done with it, why, when it takes place, and its item."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("item", no_wrap=True, min_width=max(len(story["item"]) for story in stories))
+    for heading in ("decision", "reason", "kind", "start (UTC)", "subject"):
+        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    for story in stories:
+        table.add_row(*(Text(printable(cell)) for cell in _overview(story)))
+    print_fitted(table)
+
+
+def _overview(story: Json) -> tuple[str, ...]:
+    now: Json = story["now"] or {}
+    message: Json = now or next(iter(story["history"]), {})
+    decided = (now["decision"], _reason(now)) if now else _last(story)
+    subject = "(private)" if now.get("private") else message.get("subject", "")
+    return story["item"], *decided, message.get("kind", ""), _time(message.get("start", "")), subject
+
+
+def _reason(now: Json) -> str:
+    return f"{now['reason']}:{now['rule']}" if now["rule"] else str(now["reason"])
+
+
+def _last(story: Json) -> tuple[str, str]:
+    """Return what became of a message that is not in the Inbox."""
+    last: Json = next(reversed(story["history"]), {})
+    return "gone", last.get("result") or last.get("reason", "")
+
+
+def _step(step: Json) -> str:
+    passes = step["result"] == "passed" and "guard" in step["name"].partition(" ")[0]
+    return f"{step['name']} {'passes' if passes else _WORDS.get(step['result'], step['result'])}"
+
+
 def _lines(story: Json, looked: bool) -> Iterator[str]:
     now = story["now"]
     yield from _head(now, story)
     if now is None:
         yield f"  now: {'not in the Inbox (any more)' if looked else 'the Inbox could not be read'}"
     else:
-        reason = f"{now['reason']}:{now['rule']}" if now["rule"] else now["reason"]
-        yield f"  now: would {now['decision']} ({reason})"
+        yield f"  now: would {now['decision']} ({_reason(now)})"
         if now.get("text"):  # a worker of the version before reports none
             yield f"  text of the answer: {now['text']!r}"
         yield "  guards and rules, in the order in which they were tried:"
         for step in now["steps"]:
-            yield f"    {_RESULTS.get(step['result'], '  ')} {step['name']}: {step['why']}"
+            yield f"    {_SIGNS.get(step['result'], '  ')} {_step(step)}: {step['why']}"
         yield from _calendar(now["calendar"])
     yield from _ledger(story["ledger"])
     yield from _history("what was decided and done", story["history"])

@@ -9,6 +9,7 @@ from shlex import quote
 
 import click
 
+from rsvpq.cli.documents import say
 from rsvpq.lanes import Lanes, OperatorAction
 from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
 from rsvpq.lanes.status import Hold
@@ -193,11 +194,6 @@ def follow(
     """Trigger a read-only run; read its results from the returned object at once."""
     run = scans.look(context, kind, arguments, action)
     return Following(context.lanes, run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
-
-
-def say(text: str) -> None:
-    """Show a note to the operator on stderr, besides the data."""
-    click.echo(text, err=True)
 
 
 @contextmanager

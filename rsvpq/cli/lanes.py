@@ -7,11 +7,13 @@ from pathlib import Path
 
 import click
 
-from rsvpq.cli.options import config_option, milliseconds, not_empty, to_seconds
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_action, print_document, say
+from rsvpq.cli.options import json_option, milliseconds, not_empty, to_seconds, who_option
 from rsvpq.lanes import Scope
-from rsvpq.ops import InvalidRequest, control, open_context
+from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
 from rsvpq.ops.confirmation import unused
-from rsvpq.settings import load_settings
+from rsvpq.settings import load_redis, load_settings
 from rsvpq.text import printable
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "group", "mailbox"]))
@@ -39,16 +41,26 @@ def usage() -> Iterator[None]:
     "--for", "for_s", metavar="DURATION", callback=to_seconds, help="End it after DURATION, such as 90s or 2h."
 )
 @click.option("--until", metavar="TIME", callback=not_empty, help="End it at this time, such as 2026-11-22T06:00.")
+@who_option
+@json_option
 @config_option
 def pause(
-    scope: Scope, name: str, reason: str, for_s: float | None, until: str | None, config_file: Path | None
+    scope: Scope,
+    name: str,
+    reason: str,
+    for_s: float | None,
+    until: str | None,
+    who: str,
+    as_json: bool,
+    config_file: Path | None,
 ) -> None:
     """Pause everything, a server, a group or a mailbox: nothing new starts, and what runs stops before its next effect.
 
     With --for or --until a dispatcher ends the pause by itself; otherwise it lasts until somebody resumes.
+    'pause all' reads only [redis] of the settings: whatever else is wrong in them, it works.
     Exits with 1 if no process has used this Redis yet, so that nothing may have been paused.
     """
-    context = open_context(load_settings(config_file))
+    context = _open(scope, config_file, who)
     if until is not None:
         if for_s is not None:
             raise click.UsageError("give either --for or --until")
@@ -56,9 +68,11 @@ def pause(
         if for_s <= 0:
             raise click.BadParameter(f"{until!r} is over already", param_hint="--until")
     with usage():
-        click.echo(control.pause(context, scope, name, reason, for_s=for_s))
-    if warning := unused(context):
-        click.echo(warning, err=True)
+        done = control.pause(context, scope, name, reason, for_s=for_s)
+    warning = unused(context)
+    facts = {"scope": scope, "name": name, "for_s": for_s}
+    print_action("pause", done, as_json=as_json, warnings=filter(None, [warning]), facts=facts)
+    if warning:
         sys.exit(1)  # the operator must not believe that everything stands still
 
 
@@ -66,11 +80,25 @@ def pause(
 @_scope
 @_name
 @_why
+@who_option
+@json_option
 @config_option
-def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> None:
-    """Undo a pause of the same scope; this also ends a hold (a backoff) of that server or mailbox."""
+def resume(scope: Scope, name: str, reason: str, who: str, as_json: bool, config_file: Path | None) -> None:
+    """Undo a pause of the same scope; this also ends a hold (a backoff) of that server or mailbox.
+
+    'resume all' reads only [redis] of the settings.
+    """
+    context = _open(scope, config_file, who)
     with usage():
-        click.echo(control.resume(open_context(load_settings(config_file)), scope, name, reason))
+        done = control.resume(context, scope, name, reason)
+    print_action("resume", done, as_json=as_json, facts={"scope": scope, "name": name})
+
+
+def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
+    """Open the installation; what is about everything needs no settings but those of Redis."""
+    if scope == "all":
+        return open_ledger(load_redis(config_file), who=who)
+    return open_context(load_settings(config_file), who=who)
 
 
 @click.command()
@@ -81,8 +109,11 @@ def resume(scope: Scope, name: str, reason: str, config_file: Path | None) -> No
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
 @click.option("--reset", is_flag=True, help="Restore the configured limits.")
 @_why
+@who_option
+@json_option
 @config_option
-def limit(
+def limit(  # noqa: PLR0913 - one argument for each option
+    *,
     scope: control.LimitedScope | None,
     name: str,
     rate: str | None,
@@ -90,22 +121,38 @@ def limit(
     concurrency: int | None,
     reset: bool,
     reason: str,
+    who: str,
+    as_json: bool,
     config_file: Path | None,
 ) -> None:
     """Override limits at run time, until they are changed again; options that are not given stay as they are.
 
     Without options: show the limits of that server or mailbox. Without a name: list all limits that operators have set.
     """
-    context = open_context(load_settings(config_file))
+    context = open_context(load_settings(config_file), who=who)
     changes = reset or any(value is not None for value in (rate, burst, concurrency))
     with usage():
         if changes and scope:
             limits = control.GivenLimits(rate, burst, concurrency, reset=reset)
-            click.echo(control.limit(context, scope, name, limits, reason))
+            done = control.limit(context, scope, name, limits, reason)
+            facts = control.limit_facts(context, scope, name)
+            print_action(
+                "limit", done, as_json=as_json, facts={"scope": scope, "name": facts["name"], "limits": [facts]}
+            )
         elif changes:
             raise InvalidRequest("name the server or the mailbox: rsvpq limit server NAME ...")
-        elif scope:
-            click.echo(control.limits(context, scope, name))
         else:
-            found = control.overrides(context)
-            click.echo("\n".join(map(printable, found)) or "no limits are overridden: those of the settings apply")
+            _show_limits(context, scope, name, as_json=as_json)
+
+
+def _show_limits(context: OperatorContext, scope: control.LimitedScope | None, name: str, *, as_json: bool) -> None:
+    """Show the limits of a server or a mailbox; without a scope, all that operators have set."""
+    if as_json:
+        chosen = [(scope, name)] if scope else control.limited(context)
+        print_document({"limits": [control.limit_facts(context, *one) for one in chosen]})
+    elif scope:
+        click.echo(control.limits(context, scope, name))
+    elif found := control.overrides(context):
+        click.echo("\n".join(map(printable, found)))
+    else:
+        say("no limits are overridden: those of the settings apply")

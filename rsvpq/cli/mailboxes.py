@@ -8,14 +8,16 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, json_option, not_empty, to_seconds
+from rsvpq.cli.options import json_option, not_empty, to_seconds
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Override
-from rsvpq.ops import OperatorContext, look, open_context
+from rsvpq.ops import look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.settings import load_settings
-from rsvpq.text import age, json_text, printable
+from rsvpq.text import age, printable
 
 _HEADINGS = ("mailbox", "server", "group", "state", "since", "reason", "remedy")
 #: The columns before those of free length.
@@ -48,14 +50,13 @@ def mailboxes(
     config_file: Path | None,
 ) -> None:
     """Show every mailbox that is not well: since when, why, and what to do."""
-    ctx.obj = config_file
     if ctx.invoked_subcommand is not None:
         return
     with usage():
         choice = health.MailboxChoice(server, group, state or "", everything, older_than_s)
-        found = health.examine_mailboxes(_open(ctx, config_file), choice)
+        found = health.examine_mailboxes(open_context(load_settings(config_file)), choice)
     if as_json:
-        click.echo(json_text(found.to_dict(), indent=2))
+        print_document(found.to_dict())
         return
     click.echo(_totals(found))
     for name, hold in found.held_servers.items():
@@ -66,20 +67,19 @@ def mailboxes(
     if found.rows:
         _print_rows([tuple(map(printable, _cells(row))) for row in found.rows])
     elif state:
-        click.echo(f"none is {state}")
+        say(f"none is {state}")
 
 
 @mailboxes.command()
 @click.argument("name")
 @json_option
 @config_option
-@click.pass_context
-def show(ctx: click.Context, name: str, as_json: bool, config_file: Path | None) -> None:
+def show(name: str, as_json: bool, config_file: Path | None) -> None:
     """Show one mailbox: whether it is well, its last scan, and what waits in its lane."""
     with usage():
-        found = health.show(_open(ctx, config_file), name)
+        found = health.show(open_context(load_settings(config_file)), name)
     if as_json:
-        click.echo(json_text(found, indent=2))
+        print_document(found)
     else:
         click.echo("\n".join(map(printable, _page(found))))
 
@@ -88,21 +88,15 @@ def show(ctx: click.Context, name: str, as_json: bool, config_file: Path | None)
 @click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N lanes.")
 @json_option
 @config_option
-@click.pass_context
-def top(ctx: click.Context, most: int, as_json: bool, config_file: Path | None) -> None:
+def top(most: int, as_json: bool, config_file: Path | None) -> None:
     """Show the lanes with the most waiting items, deepest first."""
-    lanes = look.top(_open(ctx, config_file).lanes, most)
+    lanes = look.top(open_context(load_settings(config_file)).lanes, most)
     if as_json:
-        click.echo(json_text(lanes, indent=2))
+        print_document({"lanes": lanes})
     elif lanes:
         click.echo("\n".join(f"{lane['pending']:>7}  {printable(lane['mailbox'])}" for lane in lanes))
     else:
-        click.echo("nothing waits in any lane")
-
-
-def _open(ctx: click.Context, config_file: Path | None) -> OperatorContext:
-    """Open the installation; --config may stand before or after the command."""
-    return open_context(load_settings(config_file or ctx.obj))
+        say("nothing waits in any lane")
 
 
 def _totals(found: health.Examined) -> str:
@@ -159,6 +153,6 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         yield f"    in its lane {found['pending']}, in flight {found['in_flight']}"
         for item in found["next"]:
             waited = f", for {age(item['waited_s'])}" if item["waited_s"] is not None else ""
-            yield f"        {item['id']}  {item['work']}{waited}{': ' if item['reason'] else ''}{item['reason']}"
-    if limits := found.get("limits_set_by_command"):
+            yield f"        {item['item']}  {item['work']}{waited}{': ' if item['reason'] else ''}{item['reason']}"
+    if limits := found.get("limits"):
         yield f"    limits set by an operator: {Override(**limits).values}"

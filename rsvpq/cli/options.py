@@ -3,25 +3,20 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 from click.core import ParameterSource
 
+from rsvpq.audit.record import operator
 from rsvpq.lanes import Lanes
-from rsvpq.settings import Duration
+from rsvpq.settings import OPERATOR_VARIABLE, Duration
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-config_option = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Settings file.  [default: RSVPQ_CONFIG, else ./rsvpq.toml]",
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 
 
 def to_seconds(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -42,6 +37,22 @@ def not_empty(context: click.Context, parameter: click.Parameter, value: Any) ->
     return value
 
 
+def _claimed(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return who acts as the audit records it: the claimed name never hides the account that is used."""
+    not_empty(context, parameter, value)
+    if not value.isprintable():
+        raise click.BadParameter("the name has characters that cannot be shown; write it in plain letters")
+    return f"{value} ({operator()})" if value else ""
+
+
+who_option = click.option(
+    "--who",
+    metavar="NAME",
+    default="",
+    envvar=OPERATOR_VARIABLE,
+    callback=_claimed,
+    help="Your name for the audit.  [default: RSVPQ_OPERATOR, else the user of this process]",
+)
 timeout_option = click.option(
     "--timeout",
     "timeout_s",
@@ -49,6 +60,16 @@ timeout_option = click.option(
     callback=to_seconds,
     help="Stop waiting after DURATION, such as 90s or 10m; the run goes on.  [default: 1h]",
 )
+
+
+def the_format(form: str | None, *, as_json: bool) -> str | None:
+    """Return the chosen format of a command that has ``--format`` too; None for its default.
+
+    :raises click.UsageError: both options are given.
+    """
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"give either --json or --format {form}")
+    return "json" if as_json else form
 
 
 def mailboxes_option(command: _Command) -> _Command:

@@ -11,8 +11,10 @@ from rich.text import Text
 
 from rsvpq.audit.record import address_of
 from rsvpq.cli import policy_check
-from rsvpq.cli.follow import Following, follow, interruptible, report_problems, say
-from rsvpq.cli.options import config_option, json_option, not_empty, timeout_option
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document, say
+from rsvpq.cli.follow import Following, follow, interruptible, report_problems
+from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.policy_changes import PolicyChanges
 from rsvpq.cli.progress import Progress
 from rsvpq.cli.tables import is_terminal, print_fitted
@@ -22,7 +24,7 @@ from rsvpq.ops.decision_change import DecisionChange
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import ConfigError, PolicySettings, in_file_order, load_settings, load_with_policy_of
 from rsvpq.settings.mailboxes import read_mailboxes
-from rsvpq.text import json_text, printable
+from rsvpq.text import printable
 
 #: Exit codes: the policies may differ although no difference was found; and they do differ.
 _INCOMPLETE, _DIFFERS = 1, 3
@@ -40,10 +42,17 @@ def policy() -> None:
     "--samples", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Messages of each change."
 )
 @timeout_option
+@who_option
 @json_option
 @config_option
 def diff(
-    new: Path, group: str | None, samples: int, timeout_s: float | None, as_json: bool, config_file: Path | None
+    new: Path,
+    group: str | None,
+    samples: int,
+    timeout_s: float | None,
+    who: str,
+    as_json: bool,
+    config_file: Path | None,
 ) -> None:
     """Show which messages the [policy] of the file NEW would decide differently than that of the settings.
 
@@ -51,13 +60,13 @@ def diff(
     the table [policy] is used. Exits with 0 if nothing would change and with 3 if something would; with 1 if nothing
     was found to change, but not every message could be compared.
     """
-    context = open_context(load_settings(config_file))
+    context = open_context(load_settings(config_file), who=who)
     after = _load_policy(new, config_file)
     selection = Selection((), group, everything=group is None)
     chosen = selection.mailboxes(context.settings)
     found, following = _compare(context, selection, after, chosen, timeout_s)
     if as_json:
-        click.echo(json_text({**found.to_dict(samples), "problems": following.problems}, indent=2))
+        print_document({**found.to_dict(samples), "problems": dict(sorted(following.problems.items()))})
     else:
         _print(found, samples)
     incomplete = report_problems(following)

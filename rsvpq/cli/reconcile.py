@@ -6,21 +6,26 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, json_option, mailboxes_option
+from rsvpq.cli.options import json_option, mailboxes_option, who_option
 from rsvpq.cli.scan import trigger
 from rsvpq.cli.tables import print_fitted
 from rsvpq.ops import InvalidRequest, open_context
 from rsvpq.ops import drafts as held_drafts
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
-from rsvpq.text import json_text, printable
+from rsvpq.text import printable
 
 
 @click.command()
 @mailboxes_option
+@json_option
 @config_option
-def reconcile(mailboxes: tuple[str, ...], group: str | None, everything: bool, config_file: Path | None) -> None:
+def reconcile(
+    mailboxes: tuple[str, ...], group: str | None, everything: bool, as_json: bool, config_file: Path | None
+) -> None:
     """Search Drafts for unsent answers, and send those of rsvpq; the Inbox is not read.
 
     Every scan does the same; use this after a loss of Redis. An answer that may be a person's own is only listed: see
@@ -28,7 +33,7 @@ def reconcile(mailboxes: tuple[str, ...], group: str | None, everything: bool, c
     """
     with usage():
         selection = Selection(mailboxes, group, everything)
-    trigger("reconcile", selection, config_file)
+    trigger("reconcile", selection, config_file, as_json=as_json)
 
 
 @click.group()
@@ -43,10 +48,11 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     """List the unclear drafts that the last scan of each mailbox found."""
     rows = held_drafts.rows(open_context(load_settings(config_file)))
     if as_json:
-        click.echo(json_text(rows, indent=2))
+        print_document({"drafts": rows})
     elif not rows:
-        click.echo("no unclear drafts")
+        say("no unclear drafts")
     else:
+        click.echo(f"{len(rows)} unclear draft{'' if len(rows) == 1 else 's'}:")
         table = Table(*rows[0])
         for row in rows:
             table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup
@@ -56,11 +62,14 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
 @drafts.command("send")
 @click.argument("mailbox")
 @click.argument("draft")
+@who_option
+@json_option
 @config_option
-def send_draft(mailbox: str, draft: str, config_file: Path | None) -> None:
+def send_draft(mailbox: str, draft: str, who: str, as_json: bool, config_file: Path | None) -> None:
     """Send the DRAFT (as listed) of a MAILBOX. First make sure that nobody is still working on it."""
-    context = open_context(load_settings(config_file))
+    context = open_context(load_settings(config_file), who=who)
     try:
-        click.echo(held_drafts.send(context, mailbox, draft))
+        done = held_drafts.send(context, mailbox, draft)
     except InvalidRequest as error:
         raise click.ClickException(str(error)) from None
+    print_action("send-draft", done, as_json=as_json, facts={"mailbox": mailbox, "draft": draft})

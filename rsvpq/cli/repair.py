@@ -1,13 +1,14 @@
 """``rsvpq repair``: repair the ledger, and list records that were found broken."""
 
-import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rsvpq import wiring
-from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document
+from rsvpq.cli.options import json_option
 from rsvpq.settings import load_settings
 from rsvpq.tasks import celery_app
 from rsvpq.text import age, printable
@@ -32,16 +33,19 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
         lanes.repair.forget_broken()
     elif not only_list:
         moved = lanes.repair.quarantine(celery_app.key_types(settings.redis.namespace))
-        done["mended"] = moved + sum(step.repaired for step in lanes.repair.walk())
+        done["repaired"] = moved + sum(step.repaired for step in lanes.repair.walk())
         lanes.repair.forget_gone()
-        done["counters"] = max(0, lanes.repair.check_slots())
-    found = lanes.repair.broken_records()
+        done["wrong_slots"] = max(0, lanes.repair.check_slots())
+    now_us = lanes.time_us()
+    rows: list[dict[str, Any]] = [
+        {"name": one.name, "reason": one.why, "age_s": max(0, now_us - one.at_us) / 1e6}
+        for one in lanes.repair.broken_records()
+    ]
     if as_json:
-        click.echo(json.dumps({**done, "broken": [asdict(one) for one in found]}))
+        print_document({**done, "broken": rows})
         return
     if done:
-        click.echo(f"records repaired: {done['mended']}  counters corrected: {done['counters']}")
-    now_us = lanes.time_us()
-    click.echo(f"{len(found)} broken record{'' if len(found) == 1 else 's'} listed")
-    for one in found:
-        click.echo(f"{age(max(0, now_us - one.at_us) / 1e6)} ago  {printable(one.why)}  {printable(one.name)}")
+        click.echo(f"records repaired: {done['repaired']}  counters corrected: {done['wrong_slots']}")
+    click.echo(f"{len(rows)} broken record{'' if len(rows) == 1 else 's'} listed")
+    for row in rows:
+        click.echo(f"{age(row['age_s'])} ago  {printable(row['reason'])}  {printable(row['name'])}")

@@ -10,7 +10,8 @@ import click
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord
-from rsvpq.cli.options import config_option, milliseconds
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.options import json_option, milliseconds, the_format
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
@@ -26,7 +27,7 @@ _WIDTH, _WIDEST = 100, 140
 @click.command()
 @click.option("--since", metavar="WHEN", default="7d", show_default=True, help="Start: 7d (ago), or 2026-11-01.")
 @click.option("--until", metavar="WHEN", help="End, exclusive.  [default: now]")
-@click.option("--format", "form", type=click.Choice(["text", "html", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "html", "json"]), help="Output format.  [default: text]")
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Instead of stdout.")
 @click.option(
     "--group-by",
@@ -35,17 +36,20 @@ _WIDTH, _WIDEST = 100, 140
     help="Period of one bar.  [default: hour for up to three days, else day]",
 )
 @click.option("--timezone", metavar="ZONE", help="Time zone, such as Europe/Berlin.  [default: that of this machine]")
+@json_option
 @config_option
 def report(
     since: str,
     until: str | None,
-    form: str,
+    form: str | None,
     output: Path | None,
     unit: Unit | None,
     timezone: str | None,
+    as_json: bool,
     config_file: Path | None,
 ) -> None:
     """Summarize a period: decisions, answers, failures, slow and failing mailboxes."""
+    form = the_format(form, as_json=as_json)
     zone = _zone(timezone)
     lanes = wiring.make_lanes(load_settings(config_file))
     now = lanes.time_us() // 1000

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_action
 from rsvpq.cli.dry_run import FORMS, run
 from rsvpq.cli.lanes import usage
-from rsvpq.cli.options import config_option, mailboxes_option, timeout_option
+from rsvpq.cli.options import json_option, mailboxes_option, the_format, timeout_option, who_option
 from rsvpq.ops import confirmation, open_context, scans
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
@@ -19,14 +21,19 @@ from rsvpq.wiring.in_force import in_force
 @click.option("--dry-run", "dry", is_flag=True, help="Show what would be done, without doing it.")
 @click.option("--format", "form", type=click.Choice(FORMS), help="Output format of a dry run.  [default: table]")
 @timeout_option
+@who_option
+@json_option
 @config_option
-def scan(
+def scan(  # noqa: PLR0913 - one argument for each option
+    *,
     mailboxes: tuple[str, ...],
     group: str | None,
     everything: bool,
     dry: bool,
     form: str | None,
     timeout_s: float | None,
+    who: str,
+    as_json: bool,
     config_file: Path | None,
 ) -> None:
     """Scan the named MAILBOXES, a group, or all of them.
@@ -42,22 +49,24 @@ def scan(
     with usage():
         selection = Selection(mailboxes, group, everything)
     if dry:
-        run(open_context(load_settings(config_file)), selection, form or "table", timeout_s)
+        form = the_format(form, as_json=as_json) or "table"
+        run(open_context(load_settings(config_file), who=who), selection, form, timeout_s)
     else:
-        trigger("scan", selection, config_file)
+        trigger("scan", selection, config_file, as_json=as_json)
 
 
-def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | None) -> None:
+def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | None, *, as_json: bool) -> None:
     """Trigger a scan of the selected mailboxes, and show why it may answer nothing."""
     context = open_context(load_settings(config_file))
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
+    warnings = []
     where = confirmation.unconfirmed(context, chosen) if kind == "scan" and context.settings.mode != "observe" else ""
     if where:
         note = f"live runs are not confirmed {where}, so this scan only observes there: see 'rsvpq confirm --help'"
-        click.echo(note, err=True)
+        warnings.append(note)
     if warning := confirmation.unused(context):
-        click.echo(warning, err=True)
-    for missing in in_force(context.settings, context.lanes).missing():
-        click.echo(str(missing), err=True)
-    click.echo(f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}")
+        warnings.append(warning)
+    warnings += map(str, in_force(context.settings, context.lanes).missing())
+    done = f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}"
+    print_action(kind, done, as_json=as_json, warnings=warnings, facts={"mailboxes": len(chosen), "task": task_id})

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
-from rsvpq.cli.options import config_option, json_option
+from rsvpq.cli.config_file import config_option
+from rsvpq.cli.documents import print_document, say
+from rsvpq.cli.options import json_option
 from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import load_settings
-from rsvpq.text import json_text, printable
+from rsvpq.text import printable
 
 
 @click.command()
@@ -22,10 +24,10 @@ def schedule(runs: int, as_json: bool, config_file: Path | None) -> None:
     """
     found = upcoming_runs(load_settings(config_file), runs)
     if as_json:
-        click.echo(json_text([one.to_dict() for one in found], indent=2))
+        print_document({"schedules": [one.to_dict() for one in found]})
         return
     if not found:
-        click.echo("there are no schedules: scans only run when triggered; add [[schedule]] to the settings")
+        say("there are no schedules: scans only run when triggered; add [[schedule]] to the settings")
     for one in found:
         click.echo(printable(f"{one.scope}: {one.when}"))
         if one.rests_until:

@@ -21,8 +21,9 @@ from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
 
 _HERE = Path(__file__).parent
-#: The threads in which the installation is asked: one slow question does not stop the page.
-_THREADS = 4
+#: The threads in which the installation is asked, and those for what may take many seconds: lists of all mailboxes and
+#: of drafts, and reports. One slow question does not stop the pages.
+_THREADS, _SLOW_THREADS = 4, 2
 
 
 class Health(RequestHandler):
@@ -40,17 +41,18 @@ class Health(RequestHandler):
 
 def make_console(settings: Settings, logins: LoginFile, changed: Callable[[], str] = lambda: "") -> Console:
     """Make what the pages use; connects to Redis when it is first asked."""
-    pool, hashing = ThreadPoolExecutor(_THREADS, "console"), ThreadPoolExecutor(1, "password")
+    pool, slow = ThreadPoolExecutor(_THREADS, "console"), ThreadPoolExecutor(_SLOW_THREADS, "slow")
     # A question is not repeated: the page says at once that Redis is away.
     redis, reader = impatient_redis(settings.redis), InstallationReader(settings)
     context = open_context(settings, Lanes(redis, settings.redis.namespace, works=contract.WORKS))
     return Console(
         context=context,
-        readings=Readings(context, reader, pool),
+        readings=Readings(context, reader, pool, slow),
         logins=logins,
         sessions=Sessions(logins, settings.console.session.seconds),
         pool=pool,
-        hashing=hashing,
+        slow=slow,
+        hashing=ThreadPoolExecutor(1, "password"),
         secure=settings.console.is_https,
         changed=changed,
         connected=(redis, reader),

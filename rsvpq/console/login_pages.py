@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.sessions import REFUSED_S
-from rsvpq.settings.logins import LONGEST_PASSWORD, ConsoleLogin, ConsoleRole, PasswordHash
+from rsvpq.settings.logins import LONGEST_NAME, LONGEST_PASSWORD, ConsoleLogin, ConsoleRole, PasswordHash
 from rsvpq.text import duration
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,9 @@ class LogIn(ConsolePage):
 
     async def post(self) -> None:
         """Check name and password, and begin a session."""
-        name, password = self.get_body_argument("name", ""), self.get_body_argument("password", "", strip=False)
+        # Cut, as attempts are counted by the name: longer ones would be room for whoever invents them.
+        name = self.get_body_argument("name", "")[: LONGEST_NAME + 1]
+        password = self.get_body_argument("password", "", strip=False)[: LONGEST_PASSWORD + 1]
         address = self.request.remote_ip or ""
         if not self.console.attempts.begin(name, address):
             logger.warning("event=login-refused name=%r address=%s reason=attempts", name, address)
@@ -49,7 +51,6 @@ class LogIn(ConsolePage):
     async def _checked(self, name: str, password: str) -> ConsoleLogin | None:
         login = self.console.logins.find(name)
         known = login.hash if login else _NOBODY
-        password = password[: LONGEST_PASSWORD + 1]
         loop = asyncio.get_running_loop()
         matches = await loop.run_in_executor(self.console.hashing, known.matches, password)
         return login if matches else None

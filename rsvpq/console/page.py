@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -61,6 +61,7 @@ class Console:
     """Everything that the pages use.
 
     :param pool: the threads in which the installation is asked, because :mod:`rsvpq.ops` waits for Redis.
+    :param slow: the threads of what may take many seconds, so that a pause never waits for a report.
     :param hashing: the one thread in which passwords are checked, so that guesses take no time from the pages.
     :param changed: says what has changed since the console started and needs a restart; '' if nothing has.
     """
@@ -70,6 +71,7 @@ class Console:
     logins: LoginFile
     sessions: Sessions
     pool: Executor
+    slow: Executor
     hashing: Executor
     secure: bool
     changed: Callable[[], str]
@@ -78,7 +80,7 @@ class Console:
 
     def close(self) -> None:
         """End the threads, once the questions that they ask have been answered, and close the connections to Redis."""
-        for pool in (self.pool, self.hashing):
+        for pool in (self.pool, self.slow, self.hashing):
             pool.shutdown(cancel_futures=True)
         for connected in self.connected:
             connected.close()
@@ -139,9 +141,8 @@ class ConsolePage(RequestHandler):
     @property
     def context(self) -> OperatorContext:
         """The context of the one who is logged in: the audit has this name."""
-        mine = self.console.context
         who = f"{self.session.login.name} (console)" if self.session else ""
-        return OperatorContext(mine.settings, mine.lanes, mine.audit, who)
+        return replace(self.console.context, who=who)
 
     def asked(self, name: str) -> str:
         """Return a value of the address, '' without one."""

@@ -28,7 +28,8 @@
 -- ARGV[20]  of a scan of the Inbox that succeeded: how many messages it found; '' for anything else
 -- ARGV[21]  how many of these it held back over a cap
 -- ARGV[22]  how many it could not read
--- ARGV[23+] label, number for each further count
+-- ARGV[23]  how many it left alone by reason, JSON
+-- ARGV[24+] label, number for each further count
 -- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
 --           and the released items as in release.lua
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
@@ -104,7 +105,9 @@ local function note_scan(state)
   if state == 'done' then
     redis.call('HDEL', key, 'failed', 'failed_why')
     redis.call('HSET', key, 'scanned', NOW)
-    if ARGV[20] ~= '' then redis.call('HSET', key, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22]) end
+    if ARGV[20] ~= '' then
+      redis.call('HSET', key, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22], 'skipped', ARGV[23])
+    end
   elseif state ~= 'left' and how ~= 'held' then
     local before = redis.call('HMGET', key, 'failed', 'failed_why')
     -- The text before the colon is the name of the error; what follows differs each time, in seconds for instance.
@@ -172,7 +175,7 @@ give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
-for i = 23, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 24, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end

@@ -201,11 +201,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class ScanTotals:
-    """What a scan of an Inbox found: messages, those that it held back over a cap, and those that it could not read."""
+    """What a scan of an Inbox found: messages, those that it held back over a cap, and those that it could not read.
+
+    ``skipped`` are those that it left alone, by reason; the other two are part of it.
+    """
 
     found: int
     capped: int
     unreadable: int
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +379,8 @@ class Ledger:
         args = (how, label, reason, microseconds(delay_s), max(1, round(remember_s)), hold, release)
         audit = (result, (reason if recorded_reason is None else recorded_reason)[:_LONGEST_WHY])
         left = (microseconds(longest_s), policy, on_hold)
-        found = (totals.found, totals.capped, totals.unreadable) if totals else ("", 0, 0)
+        skipped = json.dumps(dict(totals.skipped), separators=(",", ":")) if totals else ""
+        found = (totals.found, totals.capped, totals.unreadable, skipped) if totals else ("", 0, 0, "")
         once_more = (int(undone), microseconds(disputed_s), int(server_fault))
         state, released = self._namespace.call(
             "finish", item_id, generation, owner, *args, *audit, *left, *once_more, *found, *more

@@ -4,16 +4,17 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rsvpq.lanes.controls import Scope
 from rsvpq.lanes.ledger import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import age_s, batched, json_object, left_s, number_of, quiet_left_s, values_of, whole
-from rsvpq.lanes.status import LIVE_FIELDS, Hold, Override, Pause, Status, StatusReader
+from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, Hold, Override, Pause, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 _MAILBOX_FIELDS = (
-    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable"),
+    *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable", "skipped"),
     *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
 )
 #: Items, and lanes, per round trip.
@@ -48,7 +49,7 @@ class KnownItem:
 class WaitingItem:
     """An item in its lane; ``waited_s`` is None for a scan, whose time of offer is stored elsewhere."""
 
-    id: str
+    item: str
     work: str
     state: str
     attempts: int
@@ -61,6 +62,7 @@ class LaneState:
     """One lane: what waits in it (the first items in a list), what is in flight, its hold and its pause.
 
     ``stands`` is where it waits: at a gate (``ready:SERVER:POOL``), for a time (``wait``), or for an event ('').
+    ``scan`` is the item id of the scan that waits or runs, '' for none.
     ``limits`` are those that an operator has set.
     """
 
@@ -71,9 +73,8 @@ class LaneState:
     stands: str
     held_s: float
     held_why: str
-    paused: str
-    paused_by: str
-    scan_under_way: str
+    paused: Pause | None
+    scan: str
     scanned_s: float | None
     limits: Override | None = None
     next: Sequence[WaitingItem] = ()
@@ -100,7 +101,7 @@ class MailboxState:
     @classmethod
     def of(cls, fields: Sequence[str | None], now_us: int) -> "MailboxState":
         """Read :data:`_MAILBOX_FIELDS`."""
-        server, scan, scanned, failed, failed_why, found, capped, unreadable, *rest = fields
+        server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *rest = fields
         hold, hold_for, hold_why, paused, paused_by, paused_at = rest
         held_s = left_s(hold, hold_for, now_us)
         return cls(
@@ -109,11 +110,16 @@ class MailboxState:
             scanned_s=age_s(number_of(scanned), now_us),
             failed_s=age_s(number_of(failed), now_us),
             failed_why=failed_why or "",
-            totals=ScanTotals(whole(found), whole(capped), whole(unreadable)) if found is not None else None,
+            totals=_totals(found, capped, unreadable, skipped) if found is not None else None,
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
             pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,
         )
+
+
+def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str | None) -> ScanTotals:
+    by_reason = {reason: whole(str(count)) for reason, count in (json_object(skipped) or {}).items()}
+    return ScanTotals(whole(found), whole(capped), whole(unreadable), by_reason)
 
 
 #: The scopes of a pause in words.
@@ -265,6 +271,14 @@ class Snapshot:
                 pipe.hmget(space.key(kind, name) if name else space.general, fields)
             return list(values_of(pipe, ((None,) * len(fields),) * len(scopes)))
 
+    def pause(self, scope: Scope, name: str = "") -> Pause | None:
+        """Return the pause of exactly this scope; None if it is not paused."""
+        key = self._namespace.general if scope == "all" else self._namespace.key(scope, name)
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(key, *PAUSE_FIELDS)
+            [fields] = values_of(pipe, [(None,) * len(PAUSE_FIELDS)])
+        return Pause.of(fields, self._namespace.time_us())
+
     def lane(self, mailbox: str, most: int) -> LaneState | None:
         """Return the lane of a mailbox with its first ``most`` items; None if it has no lane yet."""
         with self._redis.pipeline(transaction=False) as pipe:
@@ -285,9 +299,8 @@ class Snapshot:
             stands=fields.get("where", ""),
             held_s=held_s,
             held_why=fields.get("hold_why", "") if held_s else "",
-            paused=fields.get("paused", ""),
-            paused_by=fields.get("paused_by", ""),
-            scan_under_way=fields.get("scan", ""),
+            paused=Pause.of([fields.get(name) for name in PAUSE_FIELDS], now_us),
+            scan=fields.get("scan", ""),
             scanned_s=round((now_us - scanned_us) / 1e6, 3) if scanned_us else None,
             limits=Override.of([fields.get(name) for name in LIVE_FIELDS], now_us),
             next=self._waiting(fields["server"], first, now_us),

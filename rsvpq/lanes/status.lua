@@ -9,6 +9,7 @@
 --             scanned: [oldest, newest],
 --             scanning: when the oldest scan that has not ended was offered; 0 for none,
 --             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
+--             skipped: { REASON: messages that the last scan of each mailbox left alone },
 --             waiting: { REASON: [mailboxes, items] },
 --             paused: [[mailbox, reason, by, at, until], ...],
 --             held: [[mailbox, until, why], ...],
@@ -78,18 +79,27 @@ local function add_on_hold(sums, mailbox)
   return read
 end
 
+-- Add what the last scan of a mailbox left alone; the text is JSON, unless somebody else wrote it.
+local function add_skipped(sums, text)
+  local found = decoded(text)
+  if type(found) ~= 'table' then return end
+  for reason, messages in pairs(found) do
+    if type(reason) == 'string' and type(messages) == 'number' then sums[reason] = (sums[reason] or 0) + messages end
+  end
+end
+
 local totals, looked, read = {}, 0, 0
 for i = 2, #ARGV do
   if read > MOST_ON_HOLD then break end
   looked = looked + 1
   local mailbox = ARGV[i]
   local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for',
-    'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at', 'paused_until' }
+    'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at', 'paused_until', 'skipped' }
   local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
   local name, at = v[1] or NOWHERE, number(v[2])
   if not totals[name] then
-    totals[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, waiting = {},
-      paused = {}, held = {}, limited = {} }
+    totals[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, skipped = {},
+      waiting = {}, paused = {}, held = {}, limited = {} }
   end
   local row, pending = totals[name], redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
@@ -102,6 +112,7 @@ for i = 2, #ARGV do
   local offered = v[6] and number(redis.call('HGET', item_key(v[6]), 'offered')) or 0
   if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
   read = read + add_on_hold(row.on_hold, mailbox)
+  if v[16] then add_skipped(row.skipped, v[16]) end
   local held = held_until(v[7], v[9])
   if held > NOW and #row.held < MOST_NAMED then
     row.held[#row.held + 1] = { mailbox, string.format('%.0f', held), v[8] or '' }

@@ -4,6 +4,7 @@ All times are ages or remaining times in seconds, by Redis' clock; None if there
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from rsvpq.lanes.repair import Repair
 #: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items. A call
 #: names as many of each kind (MOST_NAMED), so all that are paused or held are named, and can be counted.
 _BATCH = 100
+#: Labels under which earlier versions counted sightings.
+_SIGHTINGS = ("skipped:", "scan:found")
 #: Labels of the counts that are answers.
 ANSWERED = ("done:answered", "done:accepted", "done:processed")
 #: The part of the unfinished messages above the 95th percentile of the lag.
@@ -39,6 +42,13 @@ class Pause:
     age_s: float | None = None
     left_s: float | None = None
 
+    @classmethod
+    def of(cls, fields: Sequence[str | None], now_us: int) -> "Pause | None":
+        """Read :data:`PAUSE_FIELDS`; None if there is no pause."""
+        reason, by, at_us, until_us = fields
+        left = left_s(until_us, None, now_us) if until_us else None
+        return cls(reason, by or "", age_s(at_us, now_us), left) if reason else None
+
 
 @dataclass(slots=True)
 class GroupStatus:
@@ -59,6 +69,8 @@ class Hold:
     why: str = ""
 
 
+#: The fields of a pause: reason, who, when, and when it ends.
+PAUSE_FIELDS = ("paused", "paused_by", "paused_at", "paused_until")
 #: The fields of limits that an operator has set: interval (microseconds), burst, concurrency, who, when.
 LIVE_FIELDS = ("live_interval", "live_burst", "live_concurrency", "live_by", "live_at")
 
@@ -103,7 +115,8 @@ class ServerStatus:
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
     oldest scan that has not ended. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason;
     ``held_mailboxes`` and ``paused_mailboxes`` are the mailboxes with a hold or pause of their own. ``on_hold`` is the
-    number of messages that wait for a person, by reason. ``limits`` are those that an operator has set for the server,
+    number of messages that wait for a person, by reason; ``skipped`` of those that the last scan of each mailbox left
+    alone. ``limits`` are those that an operator has set for the server,
     ``limited_mailboxes`` for its mailboxes. ``counts`` are its part of the counts of the status, by label.
     """
 
@@ -115,7 +128,6 @@ class ServerStatus:
     dead: int = 0
     answered: int = 0
     opened: int = 0
-    skipped: int = 0
     unfinished: int = 0
     lag_s: float | None = None
     lag_p95_s: float | None = None
@@ -127,6 +139,7 @@ class ServerStatus:
     held_s: float = 0.0
     held_why: str = ""
     on_hold: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
     paused: Pause | None = None
     waiting: dict[str, Backlog] = field(default_factory=dict)
     paused_mailboxes: dict[str, Pause] = field(default_factory=dict)
@@ -177,6 +190,11 @@ class Status:
         """The age of the oldest unfinished item, message or scan; None if there is none."""
         lags = (lag for server in self.servers.values() for lag in (server.lag_s, server.scan_lag_s))
         return max((lag for lag in lags if lag is not None), default=None)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """The number of messages that the last scan of each mailbox left alone, by reason."""
+        return dict(sum((Counter(server.skipped) for server in self.servers.values()), Counter[str]()))
 
     @property
     def unfinished(self) -> int:
@@ -249,7 +267,7 @@ class StatusReader:
                 rest = rest[looked:]
                 for name, sums in json.loads(text).items():
                     if not listed:
-                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": []}
+                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": [], "skipped": {}}
                     self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
@@ -264,6 +282,8 @@ class StatusReader:
             server.scan_lag_s = max(self._age(sums["scanning"]) or 0.0, server.scan_lag_s or 0.0)
         for reason, messages in (sums["on_hold"] or {}).items():
             server.on_hold[reason] = server.on_hold.get(reason, 0) + messages
+        for reason, messages in (sums["skipped"] or {}).items():
+            server.skipped[reason] = server.skipped.get(reason, 0) + messages
         for reason, (mailboxes, items) in (sums["waiting"] or {}).items():
             waiting = server.waiting.setdefault(reason, Backlog())
             waiting.mailboxes += mailboxes
@@ -283,10 +303,10 @@ class StatusReader:
     def _add_servers(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for name in status.servers:
-                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *LIVE_FIELDS, *_PAUSE)
+                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *LIVE_FIELDS, *PAUSE_FIELDS)
                 pipe.hgetall(self._namespace.counts(name))
                 pipe.zcard(self._namespace.unfinished(name))
-            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(LIVE_FIELDS) + len(_PAUSE)), {}, 0)
+            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(LIVE_FIELDS) + len(PAUSE_FIELDS)), {}, 0)
             replies = values_of(pipe, missing * len(status.servers))
         for server, fields, counts, unfinished in zip(status.servers.values(), replies, replies, replies, strict=True):
             later, dead, hold, length, why, last, *more = fields
@@ -300,7 +320,6 @@ class StatusReader:
             server.counts = _counts(counts)
             server.answered = sum(server.counts.get(label, 0) for label in ANSWERED)
             server.opened = server.counts.get("done:opened", 0)
-            server.skipped = sum(count for label, count in server.counts.items() if label.startswith("skipped:"))
         behind = {name: server for name, server in status.servers.items() if server.unfinished}
         with self._redis.pipeline(transaction=False) as pipe:
             for name, server in behind.items():
@@ -324,8 +343,7 @@ class StatusReader:
                     setattr(server, state, getattr(server, state) + 1)
 
     def _pause(self, reason: str | None, by: str | None, at_us: str | None, until_us: str | None) -> Pause | None:
-        left = left_s(until_us, None, self._now_us) if until_us else None
-        return Pause(reason, by or "", self._age(at_us), left) if reason else None
+        return Pause.of((reason, by, at_us, until_us), self._now_us)
 
     def _override(self, *fields: str | None) -> Override | None:
         return Override.of(fields, self._now_us)
@@ -335,9 +353,9 @@ class StatusReader:
 
 
 def _counts(stored: Mapping[str, str]) -> dict[str, int]:
-    return {label: whole(count) for label, count in stored.items()}
+    """Return the counts by label, without those of versions that counted a message again at each scan."""
+    return {label: whole(count) for label, count in stored.items() if not label.startswith(_SIGHTINGS)}
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")
-_PAUSE = ("paused", "paused_by", "paused_at", "paused_until")
-_STOPS = ("quiet_from", "quiet_until", *_PAUSE)
+_STOPS = ("quiet_from", "quiet_until", *PAUSE_FIELDS)

@@ -30,10 +30,8 @@ FAILURES: Mapping[str, str] = {
     "later": "later",
     "throttled": "throttled",
     "dead": "dead",
-    "unreadable": "skipped:unreadable",
-    "not-decided": "skipped:not-decided",
 }
-_DONE, _SKIPPED = "done:", "skipped:"
+_DONE = "done:"
 
 
 class InstallationCollector:
@@ -93,8 +91,6 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     yield _gauge("rsvpq_quiet_seconds", about, quiet, "group")
     overrides = sum((one.limits is not None) + len(one.limited_mailboxes) for one in status.servers.values())
     yield _gauge("rsvpq_overrides", "Servers and mailboxes with limits that an operator has set.", [((), overrides)])
-    capped = status.counts.get(f"{_SKIPPED}over-the-cap", 0)
-    yield _counter("rsvpq_capped", "Requests that scans held back over a cap.", [((), capped)])
     yield from _of_ledger(status)
     if reading.schedule_s is not None:
         about = "The longest interval of the schedules, if one of them is for all mailboxes."
@@ -136,6 +132,8 @@ def _of_servers(status: Status) -> Iterator["Metric"]:
     yield _gauge("rsvpq_mailboxes", "Mailboxes by state.", mailboxes, "server", "state")
     held = [([name, reason], number) for name, one in servers.items() for reason, number in one.on_hold.items()]
     yield _gauge("rsvpq_on_hold", "Messages that wait for a person.", held, "server", "reason")
+    skipped = [([name, reason], number) for name, one in servers.items() for reason, number in one.skipped.items()]
+    yield _gauge("rsvpq_skipped", "Messages that the last scans left alone.", skipped, "server", "reason")
     holds = [([name], one.held_s) for name, one in servers.items()]
     yield _gauge("rsvpq_held_seconds", "How long the hold of the server still lasts; 0 for none.", holds, "server")
     yield from _counts_of_servers(status)
@@ -154,18 +152,11 @@ def _counts_of_servers(status: Status) -> Iterator["Metric"]:
         if label.startswith(_DONE) and label not in ANSWERED
     ]
     yield _counter("rsvpq_other_results", "Items that ended otherwise, scans included.", others, "server", "result")
-    skipped = [
-        ([name, label.removeprefix(_SKIPPED)], count)
-        for name, found in counts.items()
-        for label, count in found.items()
-        if label.startswith(_SKIPPED)
-    ]
-    yield _counter("rsvpq_skipped", "Messages that scans left alone.", skipped, "server", "reason")
     failures = [
         ([name, kind], found.get(label, 0)) for name, found in counts.items() for kind, label in FAILURES.items()
     ]
     failures.append((["", "lease-expired"], status.counts.get("lease-expired", 0)))
-    yield _counter("rsvpq_failures", "Attempts and messages that failed.", failures, "server", "class")
+    yield _counter("rsvpq_failures", "Attempts that failed.", failures, "server", "class")
 
 
 def _lags(server: ServerStatus) -> Iterable[tuple[str, float | None]]:

@@ -3,6 +3,6 @@
 Functions take and return plain, JSON-ready values. Each action is recorded in the audit with its operator.
 """
 
-from rsvpq.ops.context import InvalidRequest, OperatorContext, open_context
+from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, open_context, open_ledger
 
-__all__ = ["InvalidRequest", "OperatorContext", "open_context"]
+__all__ = ["InvalidRequest", "LedgerContext", "OperatorContext", "open_context", "open_ledger"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rsvpq.audit.record import operator
 from rsvpq.lanes import OperatorAction
 from rsvpq.mail.messages import Mailbox
-from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
 
@@ -36,12 +36,22 @@ def confirm(context: OperatorContext, reason: str = "", group: str = "") -> str:
 
     Same arguments and errors as :func:`terms`.
 
-    :returns: a sentence for the operator.
+    :returns: a sentence for the operator; a confirmation that is in force stays as it is.
     """
     terms(context, group)
+    if already := confirmed(context, group):
+        return already
     words = f"{context.who or operator()} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     context.lanes.controls.confirm(words, group, action=_action(context, "confirm", group, reason))
     return f"confirmed{_of(group)} by {words}"
+
+
+def confirmed(context: OperatorContext, group: str = "") -> str:
+    """Say by whom and when live runs were confirmed, of a group or of all mailboxes; '' if they were not."""
+    if context.settings.policy.confirmed:
+        return "confirmed already, by policy.confirmed = true in the settings"
+    words = context.lanes.controls.confirmed(group)
+    return f"confirmed already{_of(group)}, by {words}" if words else ""
 
 
 def withdraw(context: OperatorContext, reason: str = "", group: str = "") -> str:
@@ -90,11 +100,11 @@ def _of(group: str) -> str:
     return f": group {group}" if group else ""
 
 
-def unused(context: OperatorContext) -> str:
+def unused(context: LedgerContext) -> str:
     """Return a warning if no process has used this Redis yet, so that nobody acts on a request; else ''."""
     if context.lanes.controls.configured():
         return ""
-    redis = context.settings.redis
+    redis = context.redis
     where = f"{redis.place}, namespace {redis.namespace}"
     return f"no dispatcher or worker has started yet with {where}: if yours are running, they use another Redis"
 

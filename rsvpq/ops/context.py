@@ -7,7 +7,7 @@ from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.lanes import Lanes, OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import Settings
+from rsvpq.settings import RedisSettings, Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
 
@@ -24,19 +24,51 @@ def require_count(field: str, value: object) -> None:
         raise InvalidRequest(f"{field}: {value!r} is not a whole number above zero; write one such as 4")
 
 
+def _require_one_name(scope: Scope, name: str) -> None:
+    if scope not in ("all", "server", "group", "mailbox"):
+        raise InvalidRequest(f"unknown scope {scope!r}: use all, server, group or mailbox")
+    if (scope == "all") == bool(name):
+        raise InvalidRequest("'all' takes no name" if name else f"no name: give the name of the {scope}")
+
+
 @dataclass(frozen=True, slots=True)
-class OperatorContext:
-    """One operator at one installation.
+class LedgerContext:
+    """One operator at one installation of which only Redis is known: enough to pause everything, and to resume.
 
     :param who: the operator's name for the audit; '' for the user of this process.
     :param token: identifies a repetition of the same action, such as a task id; '' for a new token for each action.
     """
 
-    settings: Settings
+    redis: RedisSettings
     lanes: Lanes
     audit: Audit
     who: str = ""
     token: str = ""
+
+    def resolve_name(self, scope: Scope, name: str) -> str:
+        """Return '', the name of the scope ``all``.
+
+        :raises InvalidRequest: the scope or the name is wrong, or another scope is given.
+        """
+        _require_one_name(scope, name)
+        if scope != "all":
+            raise InvalidRequest(f"the name of a {scope} needs all settings; use all, or correct them")
+        return ""
+
+    def action(
+        self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None
+    ) -> OperatorAction:
+        """Return the record of an operator action, for the audit."""
+        action = self.audit.action(what, scope, name, why=why, values=values)
+        action = replace(action, who=self.who) if self.who else action
+        return replace(action, token=self.token) if self.token else action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorContext(LedgerContext):
+    """One operator at one installation."""
+
+    settings: Settings
 
     def resolve_name(self, scope: Scope, name: str) -> str:
         """Return the name of a server, a group or a mailbox as the lanes spell it; '' for the scope ``all``.
@@ -44,10 +76,7 @@ class OperatorContext:
         :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: the list has no such mailbox, or no
             mailbox in such a group.
         """
-        if scope not in ("all", "server", "group", "mailbox"):
-            raise InvalidRequest(f"unknown scope {scope!r}: use all, server, group or mailbox")
-        if (scope == "all") == bool(name):
-            raise InvalidRequest("'all' takes no name" if name else f"no name: give the name of the {scope}")
+        _require_one_name(scope, name)
         if scope == "server" and name not in self.settings.servers:
             raise InvalidRequest(f"no server {name!r}; the settings have: {', '.join(sorted(self.settings.servers))}")
         if scope == "group" and name not in self.lanes.controls.groups():  # one that is paused may have left the list
@@ -63,16 +92,15 @@ class OperatorContext:
         """
         return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0]
 
-    def action(
-        self, what: str, scope: Scope, name: str, *, why: str = "", values: dict[str, Any] | None = None
-    ) -> OperatorAction:
-        """Return the record of an operator action, for the audit."""
-        action = self.audit.action(what, scope, name, why=why, values=values)
-        action = replace(action, who=self.who) if self.who else action
-        return replace(action, token=self.token) if self.token else action
-
 
 def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> OperatorContext:
     """Return a context for this installation; it connects to Redis when it is first used."""
     lanes = lanes or wiring.make_lanes(settings)
-    return OperatorContext(settings, lanes, wiring.make_audit(settings, lanes), who, token)
+    audit = wiring.make_audit(settings, lanes)
+    return OperatorContext(redis=settings.redis, settings=settings, lanes=lanes, audit=audit, who=who, token=token)
+
+
+def open_ledger(redis: RedisSettings, *, who: str = "") -> LedgerContext:
+    """Return a context that needs nothing but Redis; its audit hides all that may be hidden."""
+    lanes = wiring.lanes_at(redis)
+    return LedgerContext(redis, lanes, wiring.make_strict_audit(lanes), who)

@@ -1,15 +1,15 @@
 """Pause, resume and limit lanes at run time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from rsvpq.lanes import Scope
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.lanes.status import Override, Status
 from rsvpq.mail.errors import LoginRefused
-from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
+from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, require_count
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import age
 
@@ -19,9 +19,7 @@ LimitedScope = Literal["server", "mailbox"]
 PAUSED = "paused by an operator"
 
 
-def pause(
-    context: OperatorContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None
-) -> str:
+def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None) -> str:
     """Pause a scope: nothing new starts, and what runs stops before its next effect.
 
     :param for_s: after how many seconds the pause ends by itself; None for never.
@@ -30,7 +28,7 @@ def pause(
         mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
-    if scope == "group":  # whoever has joined or left it since the last scan
+    if scope == "group" and isinstance(context, OperatorContext):  # whoever has joined or left it since the last scan
         listed = read_mailboxes(context.settings.mailboxes, context.settings)
         context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
     why = reason or PAUSED
@@ -41,19 +39,28 @@ def pause(
     return f"paused: {scope} {name}".rstrip() + ends
 
 
-def resume(context: OperatorContext, scope: Scope, name: str = "", reason: str = "") -> str:
+def resume(context: LedgerContext, scope: Scope, name: str = "", reason: str = "") -> str:
     """Undo a pause of the same scope, and lift the hold of that server or mailbox.
 
-    Same result and errors as :func:`pause`.
+    Same result and errors as :func:`pause`; the sentence says if there was nothing to undo.
     """
     name = context.resolve_name(scope, name)
+    paused = context.lanes.snapshot.pause(scope, name)
     held_s, why = context.lanes.controls.held(scope, name) if scope in ("mailbox", "server") else (0.0, "")
     context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
+    if not (paused or held_s):
+        return f"not paused: {scope} {name}".rstrip() + _other_pause(context, scope)
     lifted = f"; its hold would have lasted another {held_s:.0f} s: {why or 'no reason given'}" if held_s else ""
     # A worker keeps a refused password back in its own memory, which the ledger cannot reset.
     refused = why.startswith(LoginRefused.__name__) and bool(lifted)
     more = "; workers that were refused do not retry this password for ten minutes: restart them" if refused else ""
-    return f"resumed: {scope} {name}".rstrip() + lifted + more
+    return f"resumed: {scope} {name}".rstrip() + lifted + more + _other_pause(context, scope)
+
+
+def _other_pause(context: LedgerContext, scope: Scope) -> str:
+    """Say that everything is paused, which resuming a part of it does not change."""
+    paused = context.lanes.snapshot.pause("all") if scope != "all" else None
+    return f"; everything is paused: {paused.reason}; rsvpq resume all" if paused else ""
 
 
 def limits(context: OperatorContext, scope: LimitedScope, name: str) -> str:
@@ -68,6 +75,17 @@ def limits(context: OperatorContext, scope: LimitedScope, name: str) -> str:
     return f"{scope} {name}: {set_by(override)}; configured: {configured.values}"
 
 
+def limit_facts(context: OperatorContext, scope: LimitedScope, name: str) -> dict[str, Any]:
+    """Return the same as :func:`limits` for programs: ``set`` is None if no operator has set limits.
+
+    Same errors as :func:`limits`.
+    """
+    name = _limited(context, scope, name)
+    configured, override = context.lanes.snapshot.limits(scope, name)
+    values = {key: getattr(configured, key) for key in ("rate", "burst", "concurrency")}
+    return {"scope": scope, "name": name, "configured": values, "set": override and asdict(override)}
+
+
 def set_by(override: Override) -> str:
     """Say which limits an operator has set, who and when."""
     ago = "" if override.age_s is None else f" {age(override.age_s)} ago"
@@ -77,6 +95,13 @@ def set_by(override: Override) -> str:
 def overrides(context: OperatorContext) -> list[str]:
     """Return a line for each server and mailbox whose limits an operator has set."""
     return [f"{name}: {set_by(found)}" for name, found in overridden(context.lanes.snapshot.status()).items()]
+
+
+def limited(context: OperatorContext) -> list[tuple[LimitedScope, str]]:
+    """Return the scope and the name of each server and mailbox whose limits an operator has set; servers first."""
+    servers = context.lanes.snapshot.status().servers
+    found: list[tuple[LimitedScope, str]] = [("server", name) for name, server in servers.items() if server.limits]
+    return found + [("mailbox", name) for server in servers.values() for name in server.limited_mailboxes]
 
 
 def overridden(status: Status) -> dict[str, Override]:
@@ -153,7 +178,19 @@ def limit(context: OperatorContext, scope: LimitedScope, name: str, given: Given
         concurrency=after.concurrency,
         action=context.action("limit", scope, name, why=reason, values=given.values),
     )
-    return f"{scope} {name}: {_changes(configured, before, after)}"
+    binding = _binding(context, name, after.rate) if scope == "mailbox" and after.rate else ""
+    return f"{scope} {name}: {_changes(configured, before, after)}{binding}"
+
+
+def _binding(context: OperatorContext, mailbox: str, rate: str) -> str:
+    """Say that the limit of its server is below that of the mailbox; '' if it is not."""
+    known = context.lanes.snapshot.mailboxes([mailbox]).get(mailbox)
+    name = known.server if known and known.server else context.listed(mailbox).server
+    configured, override = context.lanes.snapshot.limits("server", name)
+    most = (override and override.rate) or configured.rate
+    if not most or Rate.parse(rate).per_second <= Rate.parse(most).per_second:
+        return ""
+    return f"; server {name} gets at most {most} for all its mailboxes together, so that limit binds first"
 
 
 def group_stops(status: Status) -> Iterator[str]:

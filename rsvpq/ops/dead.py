@@ -18,6 +18,8 @@ from rsvpq.tasks import contract
 _BATCH = 500
 #: At most this many audit records are returned by :func:`show`.
 _HISTORY = 50
+#: What becomes of an item by each action.
+DONE = {"retry": "retried", "drop": "dropped"}
 #: Replaces a private subject.
 _PRIVATE = "(private)"
 
@@ -112,7 +114,7 @@ def _settle(
     if bool(item_ids) == (which is not None):
         raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, or with a reason)")
     action = context.action(verb, "all", "", why=why)
-    done = {"retry": "retried", "drop": "dropped"}[verb]
+    done = DONE[verb]
     settle = {"retry": context.lanes.dead_items.retry, "drop": context.lanes.dead_items.drop}[verb]
     results: dict[str, str] = {}
     # Look up all items before changing the first one: an item that is retried may be dead again in a moment.
@@ -125,7 +127,7 @@ def _settle(
 
 def _row(item: DeadItem, now_us: int) -> dict[str, Any]:
     return {
-        "id": item.id,
+        "item": item.id,
         "dead_s": round((now_us - item.dead_us) / 1e6, 3),
         "mailbox": item.mailbox,
         "server": item.server,

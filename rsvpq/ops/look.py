@@ -19,9 +19,7 @@ def mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
     lane = context.lanes.snapshot.lane(name, _SHOWN)
     if lane is None:
         raise InvalidRequest(f"{name} has no lane yet; it gets one with its first scan")
-    shown = asdict(lane)
-    limits, waiting = shown.pop("limits"), shown.pop("next")
-    return {**shown, "limits_set_by_command": limits, "next": waiting}
+    return asdict(lane)
 
 
 def top(lanes: Lanes, most: int = 20) -> list[dict[str, Any]]:

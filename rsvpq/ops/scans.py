@@ -24,7 +24,10 @@ class Selection:
     everything: bool = False
 
     def __post_init__(self) -> None:
-        if sum((bool(self.names), self.group is not None, self.everything)) != 1:
+        given = sum((bool(self.names), self.group is not None, self.everything))
+        if given > 1:
+            raise InvalidRequest("give one of: names of mailboxes, --group NAME, --all")
+        if not given:
             raise InvalidRequest("name mailboxes, or use --group NAME, or --all")
 
     def mailboxes(self, settings: Settings) -> Sequence[Mailbox]:

@@ -28,9 +28,13 @@ class UpcomingRuns:
         return {
             "group": self.group,
             "when": self.when,
-            "runs": [run.isoformat() for run in self.runs],
-            "rests_until": self.rests_until.isoformat() if self.rests_until else None,
+            "runs": [_in_utc(run) for run in self.runs],
+            "rests_until": _in_utc(self.rests_until) if self.rests_until else None,
         }
+
+
+def _in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def upcoming_runs(settings: Settings, most: int, now: datetime | None = None) -> list[UpcomingRuns]:

@@ -6,9 +6,11 @@ read at import.
 
 from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
+from rsvpq.settings.environment import OPERATOR_VARIABLE
 from rsvpq.settings.loading import (
     LoadedSettings,
     Origins,
+    load_redis,
     load_settings,
     load_with_origins,
     load_with_policy_of,
@@ -29,6 +31,7 @@ from rsvpq.settings.servers import SLOWEST_EWS, AnyServerSettings, EwsSettings, 
 from rsvpq.settings.toml_lines import KeyPath
 
 __all__ = [
+    "OPERATOR_VARIABLE",
     "SLOWEST_EWS",
     "AnyServerSettings",
     "AuditSettings",
@@ -53,6 +56,7 @@ __all__ = [
     "WebDavSettings",
     "did_you_mean",
     "in_file_order",
+    "load_redis",
     "load_settings",
     "load_with_origins",
     "load_with_policy_of",

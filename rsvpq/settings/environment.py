@@ -15,6 +15,9 @@ from rsvpq.settings.toml_lines import KeyPath
 _PREFIX = "RSVPQ_"
 #: The path of the configuration file; read before all other variables, and not itself a setting.
 CONFIG_VARIABLE = "RSVPQ_CONFIG"
+#: The name of the operator at the command line, for the audit; read there, and not a setting either.
+OPERATOR_VARIABLE = "RSVPQ_OPERATOR"
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, OPERATOR_VARIABLE})
 #: Short forms of variables that are used often.
 _ALIASES: dict[str, KeyPath] = {"RSVPQ_REDIS_URL": ("redis", "url")}
 _SERVER_URL = re.compile(r"RSVPQ_SERVERS__(?P<server>[A-Z0-9_]+)__URL")
@@ -44,7 +47,7 @@ def read_variables(environ: Mapping[str, str], servers: Iterable[str]) -> Variab
     texts: dict[KeyPath, str] = {}
     names: dict[KeyPath, str] = {}
     problems: list[Problem] = []
-    for name in sorted(name for name in environ if name.upper().startswith(_PREFIX) and name != CONFIG_VARIABLE):
+    for name in sorted(name for name in environ if name.upper().startswith(_PREFIX) and name not in _NO_SETTINGS):
         key = keys.get(name)
         if key is None:
             problems.append(Problem(ENVIRONMENT, 0, name, _unknown(name, keys)))
@@ -62,4 +65,4 @@ def _unknown(name: str, known: Iterable[str]) -> str:
         return "a rule cannot be set here; write it as [[policy.rules]] in the file"
     if name.upper().startswith(variable_name(("policy", "groups"))):
         return "the caps of a group cannot be set here; write them as [policy.groups.NAME] in the file"
-    return f"is not a known variable; {did_you_mean(name, [*known, CONFIG_VARIABLE])}"
+    return f"is not a known variable; {did_you_mean(name, [*known, *sorted(_NO_SETTINGS)])}"

@@ -6,19 +6,22 @@ Only this module opens the configuration file. Nothing is read at import.
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError
 
 from rsvpq.settings.environment import CONFIG_VARIABLE, read_variables, variable_name
-from rsvpq.settings.model import Settings
+from rsvpq.settings.model import LedgerSettings, Settings
 from rsvpq.settings.problems import ENVIRONMENT, ConfigError, Problem, in_file_order
+from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.remedies import place_of, remedy_for
 from rsvpq.settings.text_files import read_text
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
+
+_Model = TypeVar("_Model", LedgerSettings, Settings)
 
 _DEFAULT_FILE = Path("rsvpq.toml")
 _TOML_POSITION = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
@@ -78,9 +81,24 @@ def load_settings(config: Path | None = None, environ: Mapping[str, str] = os.en
 
 def load_with_origins(config: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
     """Read the configuration like :func:`load_settings`, and return where each key was written as well."""
+    values, origins, problems = _read(config, environ)
+    return LoadedSettings(_validated(Settings, values, origins, problems), origins)
+
+
+def load_redis(config: Path | None = None, environ: Mapping[str, str] = os.environ) -> RedisSettings:
+    """Read only how Redis is reached: an emergency stop must not wait until a rule or a server is written correctly.
+
+    :raises ConfigError: the file is not valid TOML, or ``[redis]`` is wrong.
+    """
+    values, origins, _ = _read(config, environ)  # a wrong name of a variable is not a reason not to stop either
+    return _validated(LedgerSettings, values, origins, []).redis
+
+
+def _read(config: Path | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], Origins, list[Problem]]:
+    """Return the values of file and environment, not validated yet, and the problems with names of variables."""
     file = _choose_file(config, environ)
     text = read_text(file, f"correct the path, or name the file with --config or {CONFIG_VARIABLE}")
-    return _validated(_parse(file, text), file.parent, file, text, environ)
+    return _overridden(_parse(file, text), file, text, environ)
 
 
 def load_with_policy_of(other: Path, config: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
@@ -97,30 +115,38 @@ def load_with_policy_of(other: Path, config: Path | None, environ: Mapping[str, 
     found = _parse(other, text)
     if not isinstance(found.get("policy"), dict):
         raise ConfigError([Problem(str(other), 0, "policy", "is missing; write the table [policy] as in the settings")])
-    return _validated({**values, "policy": found["policy"]}, file.parent, other, text, environ)
+    changed, origins, problems = _overridden({**values, "policy": found["policy"]}, other, text, environ)
+    return LoadedSettings(_validated(Settings, changed, origins, problems, file.parent), origins)
 
 
-def _validated(
-    values: dict[str, Any], folder: Path, file: Path, text: str, environ: Mapping[str, str]
-) -> LoadedSettings:
-    """Return the settings with these values, overridden by the environment.
-
-    :param folder: what relative paths are relative to. :param file, text: where the values were written.
-    """
+def _overridden(
+    values: dict[str, Any], file: Path, text: str, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], Origins, list[Problem]]:
+    """Return values with what the environment sets, where they were written, and the problems with its names."""
     servers = values.get("servers")
     variables = read_variables(environ, servers if isinstance(servers, dict) else ())
     for key, value in variables.texts.items():
         _put(values, key, value)
-    origins = Origins(file, key_lines(text), variables.names)
-    problems = list(variables.problems)
+    return values, Origins(file, key_lines(text), variables.names), list(variables.problems)
+
+
+def _validated(
+    model: type[_Model],
+    values: Mapping[str, Any],
+    origins: Origins,
+    problems: Sequence[Problem],
+    folder: Path | None = None,
+) -> _Model:
+    """Return the settings; relative paths are relative to the folder, by default that of the file."""
+    found = list(problems)
     try:
-        settings = Settings.model_validate(values, context={"folder": folder})
+        settings = model.model_validate(values, context={"folder": folder or origins.file.parent})
     except ValidationError as error:
-        problems += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
-    if problems:
+        found += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
+    if found:
         # Raised outside the except block: otherwise pydantic's error would be its context, and that contains secrets.
-        raise ConfigError(in_file_order(problems))
-    return LoadedSettings(settings, origins)
+        raise ConfigError(in_file_order(found))
+    return settings
 
 
 def _choose_file(config: Path | None, environ: Mapping[str, str]) -> Path:

@@ -36,7 +36,9 @@ _LOG2_N, _BLOCKS, _LANES = 14, 8, 5
 _MOST_LOG2_N, _MOST_BLOCKS, _MOST_LANES = 17, 8, 16
 _SALT_BYTES, _DIGEST_BYTES = 16, 32
 _HASH = re.compile(r"scrypt\$(\d{1,2})\$(\d{1,2})\$(\d{1,2})\$([A-Za-z0-9+/=]{16,128})\$([A-Za-z0-9+/=]{16,128})")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+#: The maximum length of a name, in characters.
+LONGEST_NAME = 64
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._@-]{{0,{LONGEST_NAME - 1}}}")
 _FIELDS = 3
 _HOW = "make the line with: rsvpq console password NAME --role operator"
 

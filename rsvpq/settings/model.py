@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     ValidationInfo,
     WrapSerializer,
@@ -195,6 +196,15 @@ class Schedule(_Table):
         if jitter is not None and every is not None and jitter >= every:
             raise ValueError(f"{jitter} is not shorter than every ({every}); write less")
         return jitter
+
+
+class LedgerSettings(_Table):
+    """What reaches the ledger, of settings that may be wrong in all else: enough to pause everything."""
+
+    # Other tables are not looked at; the ones above still refuse unknown keys.
+    model_config = ConfigDict(extra="ignore")
+
+    redis: RedisSettings = RedisSettings()
 
 
 Servers = Annotated[

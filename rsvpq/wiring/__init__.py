@@ -6,13 +6,14 @@ a command that needs neither does not wait for their modules.
 """
 
 from dataclasses import replace
+from typing import get_args
 
 from cachetools import TTLCache
 
-from rsvpq.audit.record import Audit, Redaction
+from rsvpq.audit.record import Audit, Hidden, Redaction
 from rsvpq.lanes import Lanes
 from rsvpq.policy import Policy
-from rsvpq.settings import Settings
+from rsvpq.settings import AuditSettings, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import RETRIES, make_redis
 from rsvpq.tasks import contract
@@ -29,11 +30,16 @@ def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
 
     :param retries: how often a command is repeated if Redis does not reply.
     """
+    return lanes_at(settings.redis, retries)
+
+
+def lanes_at(redis: RedisSettings, retries: int = RETRIES) -> Lanes:
+    """Make the lanes as :func:`make_lanes` does, from the only settings that they need."""
     return Lanes(
-        make_redis(settings.redis, retries=retries),
-        settings.redis.namespace,
+        make_redis(redis, retries=retries),
+        redis.namespace,
         works=contract.WORKS,
-        intent_replicas=settings.redis.intent_replicas or 0,
+        intent_replicas=redis.intent_replicas or 0,
     )
 
 
@@ -63,6 +69,11 @@ def configure(lanes: Lanes, settings: Settings) -> None:
 def make_audit(settings: Settings, lanes: Lanes) -> Audit:
     """Build the audit records of this process."""
     return Audit(lanes, make_redaction(settings), settings.audit.retention.seconds)
+
+
+def make_strict_audit(lanes: Lanes) -> Audit:
+    """Build the audit of a process that does not know ``[audit]``: everything is hidden that may be."""
+    return Audit(lanes, Redaction(frozenset(get_args(Hidden))), AuditSettings().retention.seconds)
 
 
 def make_redaction(settings: Settings) -> Redaction:

@@ -78,18 +78,18 @@ class InForce:
     """What is in force now.
 
     :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
-        confirmed live runs, and when; '' if nobody has, or needs to. :param rollout: the groups that are answered while
-        all others are only observed; None if all are answered, or none. :param workers: by queue, the workers that take
+        confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
-        used this Redis.
+        used this Redis. :param rollout: the groups that are answered while all others are only observed; None if all
+        are answered, or none.
     """
 
     silent: str
     confirmed: str
-    rollout: Rollout | None
     workers: Mapping[str, Mapping[str, int]]
     dispatchers: tuple[str, ...]
     begun: bool
+    rollout: Rollout | None = None
 
     def answers(self, group: str) -> bool:
         """Return whether requests in the mailboxes of a group are answered; '' for those without a group."""

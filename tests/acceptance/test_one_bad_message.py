@@ -84,7 +84,7 @@ def test_a_dry_run_tells_them_and_all_the_others(stack: Stack) -> None:
 
 
 def test_explain_tells_why(stack: Stack) -> None:
-    ended = rsvpq(stack, "explain", _mailbox(stack))
+    ended = rsvpq(stack, "explain", _mailbox(stack), "--full")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("facts-unknown:clash") == len(ODD)
     assert ended.stdout.count("unknown for occurrences too far ahead to be read at once") == len(ODD)

@@ -108,11 +108,11 @@ def test_a_group_is_paused_by_its_name(stack: Stack) -> None:
 def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
     result(stack, "ops.limit", scope="mailbox", name="ADELE0", rate="3/min", burst=2)
     reported = result(stack, "ops.mailbox", name="adele0")
-    limits = reported["limits_set_by_command"]
+    limits = reported["limits"]
     assert (limits["rate"], limits["burst"], limits["concurrency"], limits["by"]) == ("3/min", 2, None, "Flower/Celery")
     assert "set by Flower/Celery" in result(stack, "ops.limit", scope="mailbox", name="adele0")
     result(stack, "ops.limit", scope="mailbox", name="adele0", reset=True)
-    assert result(stack, "ops.mailbox", name="adele0")["limits_set_by_command"] is None
+    assert result(stack, "ops.mailbox", name="adele0")["limits"] is None
 
 
 def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> None:
@@ -128,13 +128,13 @@ def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> N
 def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: Lanes) -> None:
     for item in ("first", "second"):
         kill(lanes, item)
-    assert {row["id"] for row in result(stack, "ops.dead_list", mailbox="adele0")} == {"first", "second"}
+    assert {row["item"] for row in result(stack, "ops.dead_list", mailbox="adele0")} == {"first", "second"}
     shown = result(stack, "ops.dead_show", item="first")
     assert shown["journal"] == {"accept": [], "send": "rid:7"}
     assert "Sent Items" in shown["advice"]
     assert result(stack, "ops.dead_retry", items=["first"], who="carla") == {"retried": 1, "left": {}}
     assert result(stack, "ops.top") == [{"mailbox": "adele0", "pending": 1}]
-    assert [row["id"] for row in result(stack, "ops.mailbox", name="adele0")["next"]] == ["first"]
+    assert [row["item"] for row in result(stack, "ops.mailbox", name="adele0")["next"]] == ["first"]
     assert result(stack, "ops.dead_drop", server="mail0", reason="SAYS NO") == {"dropped": 1, "left": {}}
     assert result(stack, "ops.dead_list") == []
     assert [who for step, who, _ in operator_records(lanes) if step == "retry"] == ["carla by Flower/Celery"]

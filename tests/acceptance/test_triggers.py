@@ -100,7 +100,7 @@ def test_observe_mode_answers_and_opens_nothing(stack: Stack, lanes: Lanes) -> N
     assert rsvpq(stack, "scan", "--all").returncode == 0
     wait_for_scans(lanes, before + 6)
     assert stack.exchange.ask("summary")["mutating"] == 0
-    assert lanes.snapshot.counts()["skipped:would-accept"] > 0
+    assert lanes.snapshot.status().skipped["would-accept"] > 0
 
 
 def test_a_mailbox_that_is_being_scanned_is_not_scanned_twice(stack: Stack, lanes: Lanes) -> None:

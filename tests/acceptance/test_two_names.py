@@ -49,7 +49,7 @@ def test_no_request_is_answered_twice_and_both_names_are_reported(twice: Stack) 
     wait_until_answered(twice)
     summary = twice.exchange.ask("summary")
     assert summary["requests"]["answered_twice"] == 0
-    dead = [json.loads(line) for line in rsvpq(twice, "dead", "list", "--json").stdout.splitlines()]
+    dead = json.loads(rsvpq(twice, "dead", "list", "--json").stdout)["dead"]
     assert len(dead) == listed - twice.plan.world.mailboxes
     assert all("are one mailbox" in one["reason"] and one["mailbox"] in one["reason"] for one in dead)
 

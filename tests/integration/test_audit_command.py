@@ -54,7 +54,8 @@ def audited(installation: Installation) -> Installation:
 def records(installation: Installation, *arguments: str) -> list[dict[str, Any]]:
     """What is printed as JSON."""
     ended = installation.rsvpq("audit", "--format", "jsonl", *arguments)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("" if ended.stdout else "no records match")
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
@@ -166,9 +167,23 @@ def test_what_cannot_be_asked_is_wrong_usage(audited: Installation, arguments: t
     assert "Traceback" not in ended.stderr
 
 
-def test_nothing_recorded_is_nothing_printed(installation: Installation) -> None:
+def test_nothing_recorded_is_said_beside_the_data(installation: Installation) -> None:
     ended = installation.rsvpq("audit")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "no records match\n")
+    assert json.loads(installation.rsvpq("audit", "--json").stdout) == {"records": []}
+
+
+def test_a_mailbox_that_is_not_in_the_list_suggests_one(audited: Installation) -> None:
+    asked = audited.rsvpq("audit", "--mailbox", "adelle")
+    assert (asked.returncode, asked.stdout) == (0, "")
+    assert "no records match" in asked.stderr
+    assert "adelle: is not in the list; did you mean adele?" in asked.stderr
+    assert audited.rsvpq("audit", "--mailbox", "o'neil").stderr == "no records match\n"
+
+
+def test_json_is_one_document_with_the_records_of_jsonl(audited: Installation) -> None:
+    assert json.loads(audited.rsvpq("audit", "--json").stdout) == {"records": records(audited)}
+    assert json.loads(audited.rsvpq("audit", "--json", "--limit", "1").stdout)["records"] == records(audited)[-1:]
 
 
 def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path) -> None:

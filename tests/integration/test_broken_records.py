@@ -241,7 +241,7 @@ def test_repair_puts_right_and_names_what_was_broken(installation: Installation)
     offer(lanes, "a", "b")
     lanes.namespace.redis.delete("{rsvpq}:lane:adele")
     reported = json.loads(installation.rsvpq("repair", "--json").stdout)
-    assert reported["mended"] == 2
+    assert reported["repaired"] == 2
     assert "item:a" in {one["name"] for one in reported["broken"]}
     assert "in-no-place" in installation.rsvpq("repair", "--list").stdout
     assert "rsvpq repair --list" in installation.rsvpq("status").stdout

@@ -204,7 +204,7 @@ def test_a_pause_where_nothing_runs_is_no_reassurance(installation: Installation
     assert (paused.returncode, paused.stdout) == (1, "paused: all\n")
     where = f"{installation.redis_url}, namespace rsvpq"
     assert f"no dispatcher or worker has started yet with {where}" in paused.stderr
-    assert "no dispatcher or worker has started yet" in installation.rsvpq("status").stdout
+    assert "no dispatcher or worker has started yet" in installation.rsvpq("status").stderr
     for command in (("scan", "--all"), ("confirm", "--yes")):
         reported = installation.rsvpq(*command)
         assert (reported.returncode, where in reported.stderr) == (0, True)
@@ -284,20 +284,26 @@ def test_dead_lists_the_reason_and_the_journal(installation: Installation, dead:
     assert installation.rsvpq("dead", "list").stdout.splitlines()[0] == ended.stdout.splitlines()[0]
 
 
-def test_dead_is_one_json_object_per_line_on_demand(installation: Installation, dead: Lanes) -> None:
+def test_a_list_of_dead_items_has_the_names_and_units_that_each_of_them_has(
+    installation: Installation, dead: Lanes
+) -> None:
     assert list(dead.dead_items.all())
-    (line,) = installation.rsvpq("dead", "--json").stdout.splitlines()
-    item = json.loads(line)
-    assert (item["id"], item["reason"], item["journal"]) == (
-        "a1",
-        "MOVE /x returned 403",
-        {"accept": ["rid:1"]},
-    )
+    listed = json.loads(installation.rsvpq("dead", "--json").stdout)
+    shown = json.loads(installation.rsvpq("dead", "show", "a1", "--json").stdout)
+    (item,) = listed["dead"]
+    assert (listed["total"], item["item"], item["reason"]) == (1, "a1", "MOVE /x returned 403")
+    assert {name: shown[name] for name in item if name != "dead_s"} == {
+        name: value for name, value in item.items() if name != "dead_s"
+    }
+    assert shown["dead_s"] >= item["dead_s"]
 
 
-def test_without_dead_items_dead_says_nothing(installation: Installation) -> None:
+def test_without_dead_items_dead_says_so(installation: Installation) -> None:
     ended = installation.rsvpq("dead")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "no dead items\n")
+    ended = installation.rsvpq("dead", "--mailbox", "nobody")
+    assert (ended.stdout, ended.stderr) == ("", "no dead item matches\n")
+    assert json.loads(installation.rsvpq("dead", "--json").stdout) == {"total": 0, "dead": []}
 
 
 # -- reconcile and drafts ------------------------------------------------------------------------------------------
@@ -328,7 +334,7 @@ def test_a_scan_that_nobody_will_run_is_warned_about(installation: Installation,
 
 @pytest.mark.usefixtures("known")
 def test_limits_are_shown_and_stay_until_they_are_reset(installation: Installation) -> None:
-    assert installation.rsvpq("limit").stdout == "no limits are overridden: those of the settings apply\n"
+    assert installation.rsvpq("limit").stderr == "no limits are overridden: those of the settings apply\n"
     as_configured = "server mail1: rate 10/s, burst 20, concurrency 4, as configured\n"
     assert installation.rsvpq("limit", "server", "mail1").stdout == as_configured
 
@@ -367,15 +373,15 @@ def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Insta
 
 
 def test_drafts_lists_what_the_scans_saw(installation: Installation, known: Lanes) -> None:
-    assert installation.rsvpq("drafts", "list").stdout == "no unclear drafts\n"
+    assert installation.rsvpq("drafts", "list").stderr == "no unclear drafts\n"
     known.drafts.replace("adele", [DRAFT.to_payload()])
     ended = installation.rsvpq("drafts", "list", "--json")
     created = "2026-11-22T10:00:00.000Z"
     facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": created}
-    assert json.loads(ended.stdout) == [{"mailbox": "adele", **facts}]
+    assert json.loads(ended.stdout) == {"drafts": [{"mailbox": "adele", **facts}]}
     assert "rid:1" in installation.rsvpq("drafts", "list").stdout
     known.drafts.replace("adele", [])
-    assert json.loads(installation.rsvpq("drafts", "list", "--json").stdout) == []
+    assert json.loads(installation.rsvpq("drafts", "list", "--json").stdout) == {"drafts": []}
 
 
 def test_drafts_lists_what_the_version_before_saw(installation: Installation, known: Lanes) -> None:
@@ -387,7 +393,8 @@ def test_drafts_lists_what_the_version_before_saw(installation: Installation, kn
     }
     known.drafts.replace("adele", [{**earlier, "message_class": "IPM.Schedule.Meeting.Resp.Pos"}])
     facts = {"draft": "rid:1", "answer": "accept", "subject": "Accepted: Budget", "created": ""}
-    assert json.loads(installation.rsvpq("drafts", "list", "--json").stdout) == [{"mailbox": "adele", **facts}]
+    listed = json.loads(installation.rsvpq("drafts", "list", "--json").stdout)
+    assert listed == {"drafts": [{"mailbox": "adele", **facts}]}
 
 
 def test_a_draft_is_sent_once_on_demand(installation: Installation, known: Lanes) -> None:

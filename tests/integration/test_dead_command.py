@@ -56,7 +56,9 @@ def test_a_list_has_what_was_asked_for(
 ) -> None:
     assert len(list(graves.dead_items.all())) == 3
     ended = installation.rsvpq("dead", "list", "--json", *options)
-    assert [json.loads(line)["id"] for line in ended.stdout.splitlines()] == listed
+    found = json.loads(ended.stdout)
+    assert [item["item"] for item in found["dead"]] == listed
+    assert found["total"] >= len(listed)
     assert (ended.returncode, ended.stderr) == (0, "")
 
 

@@ -86,6 +86,21 @@ def test_jsonl_is_one_object_for_each_message(installation: Installation, redis:
     assert len(rows) == 2
 
 
+def test_json_is_one_document_with_totals_and_what_is_missing(installation: Installation, redis: Redis) -> None:
+    installation.write("[policy]\nconfirmed = false\n")
+    asked = Asked(installation, redis, "scan", "--dry-run", "--group", "sales", "--json")
+    asked.findings.offered({"adele": "offered", "bruno": "full"})
+    asked.findings.report("adele", [ACCEPT.to_dict()], {"found": 1, "requests": 1})
+    code, out, _ = asked.end()
+    document = json.loads(out)
+    assert code == 3
+    assert document["messages"] == [ACCEPT.to_dict()]
+    assert (document["totals"]["mailboxes"], document["totals"]["answers"]) == (1, {"accept": 1})
+    assert document["totals"]["decided"] == [{"decision": "accept", "reason": "rule:rest", "messages": 1}]
+    assert "still wait in its lane" in document["problems"]["bruno"]
+    assert "not confirmed here" in document["note"]
+
+
 def test_an_interrupted_wait_says_that_the_scans_go_on(installation: Installation, redis: Redis) -> None:
     asked = Asked(installation, redis, "scan", "--dry-run", "--all")
     asked.part.signal(signal.SIGINT)
@@ -141,6 +156,53 @@ def test_an_explanation_of_a_mailbox_that_is_busy_tells_its_history(installation
     assert "not in the Inbox (any more)" not in out
     assert "done     answered" in out
     assert "still wait in its lane" in err
+
+
+def explained(item: str) -> dict[str, object]:
+    """One message of the Inbox as the scan workers report it."""
+    steps = [
+        {"name": "guard calendar-unknown", "result": "passed", "why": "the calendar was looked at"},
+        {"name": "rule long", "result": "passed", "why": "longer_than = 8h, but is 1h 30m"},
+        {"name": "rule rest", "result": "matched", "why": "all conditions hold"},
+    ]
+    message = {"item": item, "kind": "request", "uid": f"uid of {item}", "subject": f"Standup {item}", "private": False}
+    times = {"start": "2026-12-01T09:00:00Z", "end": "2026-12-01T10:00:00Z", "received": "2026-11-01T09:00:00Z"}
+    series = {"sequence": 0, "recurring": False, "occurrence": "", "unread": "", "response_requested": True}
+    decided = {"decision": "accept", "rule": "rest", "reason": "rule", "steps": steps, "calendar": None}
+    return {**message, **times, **series, **decided, "organizer": "carla@example.com"}
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_several_messages_are_a_line_each_unless_all_is_wanted(
+    installation: Installation, redis: Redis, full: bool
+) -> None:
+    asked = Asked(installation, redis, "explain", "adele", *(["--full"] if full else []))
+    asked.findings.offered({"adele": "offered"})
+    asked.findings.report("adele", [explained(item) for item in ("i1", "i2")], {"found": 5, "matching": 3})
+    code, out, _ = asked.end()
+    assert code == 0
+    assert ("guard calendar-unknown" in out) is full
+    assert "1 more match" in out
+    if not full:
+        assert out.startswith("3 messages match, 2 of them are shown")
+        (row,) = (line.split() for line in out.splitlines() if line.startswith("i1 "))
+        assert row == ["i1", "accept", "rule:rest", "request", "2026-12-01", "09:00", "Standup", "i1"]
+
+
+def test_one_message_is_explained_in_full_and_what_passes_does_not_read_as_a_failure(
+    installation: Installation, redis: Redis
+) -> None:
+    asked = Asked(installation, redis, "explain", "adele", "--item", "i1")
+    asked.findings.offered({"adele": "offered"})
+    asked.findings.report("adele", [explained("i1")], {"found": 5, "matching": 1})
+    code, out, _ = asked.end()
+    assert code == 0
+    for line in (
+        "       guard calendar-unknown passes: the calendar was looked at",
+        "       rule long does not match: longer_than = 8h, but is 1h 30m",
+        "    -> rule rest decides: all conditions hold",
+    ):
+        assert line in out.splitlines()
 
 
 def test_nothing_that_matches_is_an_error(installation: Installation, redis: Redis) -> None:

@@ -274,8 +274,8 @@ def test_totals_are_of_the_server_or_group_and_rows_of_the_state(installation: I
     }.items():
         assert examined(installation, *options)["states"] == expected
     assert states(examined(installation, "--state", "capped")) == {"bruno": ["capped", "unreadable"]}
-    lines = installation.rsvpq("mailboxes", "--server", "mail2", "--state", "late").stdout.splitlines()
-    assert lines == ["1 of 1 are not well: gone 1", "none is late"]
+    ended = installation.rsvpq("mailboxes", "--server", "mail2", "--state", "late")
+    assert (ended.stdout, ended.stderr) == ("1 of 1 are not well: gone 1\n", "none is late\n")
 
 
 def test_all_shows_also_those_that_are_well(installation: Installation, lanes: Lanes) -> None:
@@ -313,9 +313,9 @@ def test_show_has_the_states_the_last_scan_and_the_lane(installation: Installati
     found = json.loads(installation.rsvpq("mailboxes", "show", "adele", "--json").stdout)
     assert (found["states"], found["last_scan"]) == (
         ["capped", "unreadable"],
-        {"found": 9, "capped": 5, "unreadable": 2},
+        {"found": 9, "capped": 5, "unreadable": 2, "skipped": {}},
     )
-    assert [item["id"] for item in found["next"]] == ["a1"]
+    assert [item["item"] for item in found["next"]] == ["a1"]
     text = installation.rsvpq("mailboxes", "show", "adele").stdout
     for fact in (
         "adele  server mail1, group sales",
@@ -334,12 +334,12 @@ def test_show_has_a_mailbox_without_a_lane_and_refuses_one_that_nobody_knows(ins
 
 
 def test_top_has_the_deepest_lanes(installation: Installation, lanes: Lanes) -> None:
-    assert installation.rsvpq("mailboxes", "top").stdout == "nothing waits in any lane\n"
+    assert installation.rsvpq("mailboxes", "top").stderr == "nothing waits in any lane\n"
     for mailbox, item in ((ADELE, "a1"), (BRUNO, "b1"), (BRUNO, "b2")):
         offer(lanes, mailbox, item)
     assert installation.rsvpq("mailboxes", "top").stdout == "      2  bruno\n      1  adele\n"
     shown = json.loads(installation.rsvpq("mailboxes", "top", "--most", "1", "--json").stdout)
-    assert shown == [{"mailbox": "bruno", "pending": 2}]
+    assert shown == {"lanes": [{"mailbox": "bruno", "pending": 2}]}
 
 
 def test_every_state_is_in_the_documentation() -> None:

@@ -7,7 +7,7 @@ from unittest.mock import ANY  # equal to everything, and no mock
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, Lanes, OperatorAction
+from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, ScanTotals
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.mail.messages import Mailbox
@@ -35,7 +35,7 @@ def now(redis: Redis) -> Lanes:
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "worker")
         lanes.ledger.finish(
-            release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:found": 2}
+            release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:offered": 2}
         )
     return lanes
 
@@ -44,11 +44,11 @@ def test_idle_lanes_know_their_servers_mailboxes_and_counts(now: Lanes) -> None:
     status = now.snapshot.status()
     times = {"oldest_scan_s": ANY, "newest_scan_s": ANY}
     assert status.servers == {
-        "mail1": ServerStatus(mailboxes=2, **times, counts={"done:scanned": 2, "scan:found": 4}),
-        "mail2": ServerStatus(mailboxes=1, **times, counts={"done:scanned": 1, "scan:found": 2}),
+        "mail1": ServerStatus(mailboxes=2, **times, counts={"done:scanned": 2, "scan:offered": 4}),
+        "mail2": ServerStatus(mailboxes=1, **times, counts={"done:scanned": 1, "scan:offered": 2}),
     }
     assert (status.unfinished, status.later, status.dead, status.paused) == (0, 0, 0, None)
-    assert status.counts == {"done:scanned": 3, "scan:found": 6}
+    assert status.counts == {"done:scanned": 3, "scan:offered": 6}
 
 
 def test_pending_and_released_items_are_counted_where_they_are(now: Lanes) -> None:
@@ -297,13 +297,54 @@ def test_a_mailbox_that_has_used_up_its_pace_waits_for_it(turned: Lanes) -> None
     assert turned.snapshot.status().servers["mail1"].waiting == {"mailbox pace": Backlog(1, 2)}
 
 
-def test_answers_openings_and_what_was_skipped_are_counted_by_server(turned: Lanes, clock: Clock) -> None:
+def test_answers_and_openings_are_counted_by_server(turned: Lanes, clock: Clock) -> None:
     released(turned, "a1")
-    finish(turned, "a1", counts={"skipped:old": 2, "skipped:private": 1})
+    finish(turned, "a1")
     clock.turn(7)
     server = turned.snapshot.status().servers["mail1"]
-    assert (server.answered, server.opened, server.skipped, server.last_answer_s) == (1, 0, 3, 7)
+    assert (server.answered, server.opened, server.last_answer_s) == (1, 0, 7)
     assert turned.snapshot.status().servers["mail2"] == ServerStatus()
+
+
+def scan(lanes: Lanes, mailbox: Mailbox, run: str, skipped: dict[str, int]) -> None:
+    """Let a scan of the Inbox end that has left these alone."""
+    item = scan_item(mailbox, run)
+    lanes.ledger.offer_scans([(contract.lane_of(mailbox), item)])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(item.id, release.generation, "worker")
+    totals = ScanTotals(sum(skipped.values()), 0, 0, skipped)
+    lanes.ledger.finish(item.id, release.generation, "worker", "done", label="done:scanned", totals=totals)
+
+
+def test_a_message_that_each_scan_leaves_alone_is_counted_once(now: Lanes) -> None:
+    adele, bruno, carla = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1"), Mailbox("carla", "mail2")
+    scan(now, adele, "one", {"too-old": 2000, "private": 1})
+    scan(now, bruno, "one", {"too-old": 3})
+    scan(now, carla, "one", {"would-accept": 5})
+    status = now.snapshot.status()
+    assert status.servers["mail1"].skipped == {"too-old": 2003, "private": 1}
+    for run in ("two", "three"):
+        scan(now, adele, run, {"too-old": 2000, "private": 1})
+    assert now.snapshot.status().servers["mail1"].skipped == {"too-old": 2003, "private": 1}
+    scan(now, carla, "answering", {})
+    assert now.snapshot.status().skipped == {"too-old": 2003, "private": 1}
+    assert now.snapshot.status(["adele"]).skipped == {"too-old": 2000, "private": 1}
+    assert now.snapshot.mailboxes(["bruno"])["bruno"].totals == ScanTotals(3, 0, 0, {"too-old": 3})
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "7", "{", '{"too-old": "many"}', ""])
+def test_what_was_left_alone_by_a_broken_record_counts_as_nothing(now: Lanes, text: str) -> None:
+    scan(now, Mailbox("adele", "mail1"), "one", {"too-old": 1})
+    now.namespace.redis.hset(now.namespace.mailbox("adele"), "skipped", text)
+    assert now.snapshot.status().skipped == {}
+    now.snapshot.mailboxes(["adele"])
+
+
+def test_sightings_that_an_earlier_version_counted_are_not_shown(turned: Lanes) -> None:
+    for key in (turned.namespace.counts(), turned.namespace.counts("mail1")):
+        turned.namespace.redis.hset(key, mapping={"skipped:too-old": 9, "scan:found": 10, "done:answered": 1})
+    status = turned.snapshot.status()
+    assert status.counts == status.servers["mail1"].counts == {"done:answered": 1}
 
 
 def test_scans_are_summed_up_by_the_oldest_and_the_newest(turned: Lanes, clock: Clock) -> None:

@@ -94,9 +94,9 @@ def test_every_line_fits_the_terminal(installation: Installation, lanes: Lanes, 
 
 def test_a_watched_status_is_drawn_again_in_place_until_ctrl_c(installation: Installation, lanes: Lanes) -> None:
     with terminal(installation, 80, "status", "--watch", "0.2") as shown:
-        until(lambda: shown.shows("pending 2"), "the status is shown")
+        until(lambda: shown.shows("ready 2 in 1"), "the status is shown")
         offer(lanes, "a3")
-        until(lambda: shown.shows("pending 3"), "it is drawn again")
+        until(lambda: shown.shows("ready 3 in 1"), "it is drawn again")
         assert "\x1b[1A" in shown.text  # over the last one
         shown.process.send_signal(signal.SIGINT)
         assert shown.process.wait(WAIT_S) == 0
@@ -126,7 +126,7 @@ def test_a_bare_watch_takes_its_own_time(installation: Installation, lanes: Lane
     assert lanes.snapshot.counts()
     assert "--watch" in installation.rsvpq("status", "--help").stdout
     with terminal(installation, 80, "status", "--watch") as shown:
-        until(lambda: shown.shows("pending 2"), "the status is shown")
+        until(lambda: shown.shows("ready 2 in 1"), "the status is shown")
         shown.process.send_signal(signal.SIGINT)
         assert shown.process.wait(WAIT_S) == 0
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.cli.config import check_report
+from rsvpq.cli.config import checked_config, report_lines
 from testbed.processes import Part
 from testbed.queue_server import QueueServer
 from testbed.simulated_exchange import account_file
@@ -61,7 +61,9 @@ def test_config_check_warns_of_every_secret_that_everybody_can_read(installation
     audit = '[audit]\nhide = ["subjects"]\nhash_key_file = "audit.key"\n'
     text = installation.config.read_text().replace(f'url = "{installation.redis_url}"\n', redis)
     installation.config.write_text(text + audit)
-    warnings = [line for line in check_report(installation.config, {}) if "can be read by everybody" in line]
+    warnings = [
+        line for line in report_lines(checked_config(installation.config, {})) if "can be read by everybody" in line
+    ]
     named = {
         name
         for name in ("password", "redis-password", "audit.key", "ours.pem")

@@ -101,8 +101,10 @@ async def browser_tab(chromium: str, directory: Path) -> AsyncIterator[Tab]:
         tab = Tab(socket)
         for domain in ("Page", "Log", "Runtime"):
             await tab.call(f"{domain}.enable")
-        yield tab
-        socket.close()
+        try:
+            yield tab
+        finally:
+            socket.close()
     finally:
         process.terminate()
         process.wait(WAIT_S)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.metrics.troubles import Severity
 from rsvpq.tasks import contract
@@ -31,7 +31,8 @@ def healthy(installation: Installation, *queues: str, ago_s: float = 0) -> Lanes
     then.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     (release,) = then.ledger.release()
     then.ledger.start(release.id, release.generation, "worker")
-    then.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+    totals = ScanTotals(4, 0, 0, {"too-old": 3})
+    then.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned", totals=totals)
     report_processes(now, *(queues or ("scan", "answer")))
     return now
 
@@ -135,7 +136,6 @@ def waits_for_a_person(installation: Installation) -> None:
         on_hold="conflict",
         delay_s=3600,
         remember_s=7200,
-        counts={"skipped:conflict": 1},
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from rsvpq.cli.config import check_report, config
+from rsvpq.cli.config import checked_config, config, report_lines
 from tests.support.running_console import cheap_login
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def _replace(file: Path, old: str, new: str) -> None:
 
 
 def _warnings(environ: dict[str, str] | None = None) -> list[str]:
-    lines = check_report(None, {"RSVPQ_MODE": "respond"} | (environ or {}))
+    lines = report_lines(checked_config(None, {"RSVPQ_MODE": "respond"} | (environ or {})))
     return [line.removeprefix("warning: ") for line in lines if line.startswith("warning: ")]
 
 
@@ -78,7 +78,8 @@ def test_what_a_slow_server_may_have_is_reported(folder: Path, share: str, expec
     second = {"RSVPQ_SERVERS__HQ2__URL": "https://mail2.example.com", "RSVPQ_SERVERS__HQ2__USERNAME": "svc"}
     second |= {"RSVPQ_SERVERS__HQ2__PASSWORD": "secret", "RSVPQ_LANES__SERVER_SHARE": share}
     assert any(
-        line.startswith("lanes ") and line.endswith(expected) for line in check_report(folder / "rsvpq.toml", second)
+        line.startswith("lanes ") and line.endswith(expected)
+        for line in report_lines(checked_config(folder / "rsvpq.toml", second))
     )
 
 
@@ -205,7 +206,7 @@ def test_a_missing_schedule_is_warned_about(folder: Path) -> None:
 def test_a_schedule_of_all_mailboxes_is_shown_as_such(folder: Path) -> None:
     _replace(folder / "rsvpq.toml", 'group = "pilot"', "")
 
-    assert "schedule   every 15m: all mailboxes" in check_report(None, {})
+    assert "schedule   every 15m: all mailboxes" in report_lines(checked_config(None, {}))
 
 
 def test_an_empty_list_of_mailboxes_is_warned_about(folder: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rsvpq.cli.config import check_report
+from rsvpq.cli.config import checked_config, report_lines
 from rsvpq.mail.messages import Kind
 from rsvpq.policy import Action, Policy, Rule
 from rsvpq.policy.lint import flaws
@@ -166,7 +166,7 @@ def _report(folder: Path, text: str) -> tuple[int, list[str]]:
     """The number of lines before ``text``, and what is reported once it is appended to the settings."""
     before = (folder / "rsvpq.toml").read_text()
     (folder / "rsvpq.toml").write_text(before + text)
-    return before.count("\n"), check_report(None, {"RSVPQ_MODE": "respond"})
+    return before.count("\n"), report_lines(checked_config(None, {"RSVPQ_MODE": "respond"}))
 
 
 def _problems(folder: Path, text: str) -> tuple[int, list[str]]:

@@ -876,6 +876,7 @@ _VARIABLES = [
     ),
     ({"rsvpq_mode": "x"}, "rsvpq_mode: is not a known variable; did you mean RSVPQ_MODE?"),
     ({"RSVPQ_CONFG": "x"}, "RSVPQ_CONFG: is not a known variable; did you mean RSVPQ_CONFIG?"),
+    ({"RSVPQ_OPERATR": "x"}, "RSVPQ_OPERATR: is not a known variable; did you mean RSVPQ_OPERATOR?"),
     ({"RSVPQ_SCHEDULE": "x"}, "RSVPQ_SCHEDULE: a schedule cannot be set here; write it as [[schedule]] in the file"),
     (
         {"RSVPQ_POLICY__RULES": "x"},
@@ -987,7 +988,7 @@ def test_settings_never_show_a_secret() -> None:
     assert "horse" not in str(settings) + repr(settings) + settings.model_dump_json() + repr(settings.model_dump())
 
 
-_NAMES = sorted({*map(variable_name, settable_keys(["hq1"])), "RSVPQ_REDIS_URL", "RSVPQ_CONFIG"})
+_NAMES = sorted({*map(variable_name, settable_keys(["hq1"])), "RSVPQ_REDIS_URL", "RSVPQ_CONFIG", "RSVPQ_OPERATOR"})
 
 
 @st.composite
