@@ -72,6 +72,24 @@ def test_a_withdrawal_without_a_group_withdraws_everything(unconfirmed: Installa
     assert lanes.namespace.redis.exists(lanes.namespace.groups, lanes.namespace.group("sales")) == 0
 
 
+def test_a_program_reads_what_was_confirmed_and_that_it_was_already(unconfirmed: Installation, lanes: Lanes) -> None:
+    lanes.controls.configured()
+    documents = [
+        json.loads(unconfirmed.rsvpq("confirm", *arguments, "--yes", "--json").stdout)
+        for arguments in (
+            ("--group", "sales"),
+            ("--group", "sales"),
+            ("--withdraw", "--group", "sales"),
+            ("--withdraw",),
+        )
+    ]
+    assert [(one["action"], one["group"]) for one in documents] == [
+        *(("confirm", "sales"), ("confirm", "sales"), ("withdraw", "sales"), ("withdraw", None)),
+    ]
+    assert documents[1]["text"].startswith("confirmed already: group sales, by ")
+    assert documents[2]["text"].startswith("withdrawn: group sales: ")
+
+
 def test_what_would_change_nothing_is_refused(unconfirmed: Installation, lanes: Lanes) -> None:
     confirm(unconfirmed)
     assert "withdraw that first with 'rsvpq confirm --withdraw'" in confirm(unconfirmed, "--group", "sales")
