@@ -6,7 +6,7 @@ from redis.exceptions import ResponseError
 
 from rsvpq.settings.problems import ConfigError, Problem
 
-REMEDY = "use a separate Redis without cluster-enabled; a replica or Sentinel is not a cluster"
+REMEDY = "use a separate Redis without cluster-enabled; for failover use Sentinel (redis.sentinels)"
 
 
 class ClusterRefused(ConfigError):
