@@ -78,7 +78,7 @@ def test_only_the_confirmed_group_is_answered_and_all_of_it(stack: Stack, lanes:
     scan(stack, lanes, "--all")
     assert answered(stack) == {"en"}
     assert {request["accepted"] for request in requests_of(stack, "en")} == {1}
-    assert lanes.snapshot.counts()["skipped:would-accept"] > 0
+    assert lanes.snapshot.status().skipped["would-accept"] > 0
 
 
 def test_what_was_queued_before_a_withdrawal_is_not_answered(stack: Stack, lanes: Lanes) -> None:
