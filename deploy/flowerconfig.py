@@ -8,6 +8,9 @@ from typing import Any
 
 from tornado.web import RequestHandler
 
+from rsvpq.settings import load_settings as _load_settings
+from rsvpq.tasks.log_streams import begin_log as _begin_log
+
 # In a file, because everybody who may inspect a container sees its variables and arguments.
 _LOGINS = Path(os.environ.get("FLOWER_LOGIN_FILE", "/run/secrets/flower_login"))
 
@@ -27,6 +30,9 @@ max_tasks = 30_000
 purge_offline_workers = 3600
 # Columns that distinguish messages come first; the task id is a hash, and is on the task's own page.
 tasks_columns = "name,kwargs,state,received,runtime,worker"
+
+# Tornado has set the log up by its own format.
+_begin_log(_load_settings().log.format)
 
 _clear = RequestHandler.clear
 

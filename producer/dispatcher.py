@@ -10,7 +10,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
@@ -28,7 +28,7 @@ from rsvpq.lanes import Lanes, OperatorAction, Release, Scope
 from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
 from rsvpq.settings import ConfigError
 from rsvpq.tasks import celery_app
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_streams import begin_log
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ TICK_S = 0.05
 RETRY_S = 1.0
 #: Seconds between two sweeps of expired leases, and between two checks of the schedules.
 SWEEP_S = 2.0
+#: Seconds between two looks for mailboxes that have left the list.
+FORGET_S = 3600.0
 #: Seconds for which a dispatcher counts as alive after a completed sweep.
 ALIVE_S = 15
 
@@ -58,6 +60,8 @@ class Dispatcher:
     configure: Callable[[], None]
     #: Makes the audit record of a pause that has ended by itself, from its scope, its name and its end.
     ended_pause: Callable[[Scope, str, str], OperatorAction | None] = lambda *_: None
+    #: Returns the names in the list of mailboxes; none if no list is in force.
+    listed: Callable[[], Collection[str]] = tuple
     #: The keys of the broker with the type that each must have.
     broker_keys: Mapping[str, str] = field(default_factory=dict)
     #: A monotonic clock, in seconds.
@@ -71,6 +75,8 @@ class Dispatcher:
     _next_sweep: float = field(default=0.0, init=False)
     #: How far the ledger's clock was ahead of the monotonic one at the last sweep, in microseconds.
     _ahead_us: int | None = field(default=None, init=False)
+    #: When to forget mailboxes next that have left the list, by the monotonic clock.
+    _next_forget: float = field(default=0.0, init=False)
     #: Where the next step of the repair continues in the ledger.
     _cursor: int = field(default=0, init=False)
 
@@ -144,6 +150,10 @@ class Dispatcher:
         self._cursor = step.cursor
         wrong = repair.check_slots()
         repair.forget_gone()
+        if time.monotonic() >= self._next_forget:
+            self._next_forget = time.monotonic() + FORGET_S
+            if forgotten := repair.forget_unlisted(self.listed()):
+                logger.info("event=mailboxes-forgotten mailboxes=%d", forgotten)
         if step.repaired or moved or wrong > 0:
             logger.warning("event=ledger-mended records=%d slots=%d", step.repaired + moved, wrong)
 
@@ -152,8 +162,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT; exit with code 2 if Redis is a cluster."""
     from producer.app import app, carrier, settings  # noqa: PLC0415 - importing it reads the settings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    escape_lines(logging.getLogger())
+    begin_log(settings.log.format)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -169,6 +178,7 @@ def main() -> None:
         ],
         configure=partial(wiring.configure, lanes, settings),
         ended_pause=partial(_ended_pause, wiring.make_audit(settings, lanes)),
+        listed=wiring.make_list(settings).names,
         broker_keys=celery_app.key_types(settings.redis.namespace),
     )
     watchdog = Watchdog(dispatcher.stall_reason, stalled_after_s=settings.health.stalled_after.seconds)

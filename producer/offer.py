@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from producer.visit import Visit
 from rsvpq.audit.record import Audit
@@ -19,8 +19,11 @@ MESSAGES_AT_ONCE = 100
 #: Responses and cancellations that one scan offers, after the requests. A mailbox is not scanned again before its lane
 #: is empty, and a sender of thousands of them must not delay that for hours.
 MOST_OTHERS = 1000
+#: The caps, as operators know them: the settings, and the one that is not a setting.
+SCAN_CAP, RUN_CAP = "policy.most_answers_per_scan", "policy.most_answers_per_run"
+OTHERS_CAP = f"{MOST_OTHERS} responses and cancellations per scan"
 #: The kinds of scans that only report what they find.
-REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain", "compare"})
+REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain", "compare", "probe"})
 
 
 def offer_scans(
@@ -55,19 +58,26 @@ def offer_scans(
     return results
 
 
-def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple[int, int]:
-    """Offer messages in fair order: new requests up to the caps, then :data:`MOST_OTHERS` others.
+@dataclass(frozen=True, slots=True)
+class OfferedWithinCaps:
+    """How many messages were new to the lane; how many were held back, and over which cap ('' for none)."""
 
-    :returns: how many were new to the lane, and how many were held back.
-    """
+    new: int
+    held_back: int
+    cap: str
+
+
+def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> OfferedWithinCaps:
+    """Offer messages in fair order: new requests up to the caps, then :data:`MOST_OTHERS` others."""
     ordered = order_of_offer(visit, messages)
     requests = [message for message in ordered if message.kind is Kind.REQUEST]
     others = [message for message in ordered if message.kind is not Kind.REQUEST]
-    caps, new_requests, new_others = visit.caps, 0, 0
+    caps, new_requests, new_others, cap = visit.caps, 0, 0, ""
     budget = visit.lanes.run_budget(visit.run, caps.per_run, visit.mailbox.group, caps.per_run_of_group)
     while requests:
         granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), caps.per_scan - new_requests))
         if not granted:
+            cap = _cap_of_requests(visit, new_requests)
             break
         fresh = _offer_messages(visit, requests[:granted])
         budget.give_back(granted - fresh)
@@ -76,7 +86,16 @@ def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> tuple
         size = min(MESSAGES_AT_ONCE, MOST_OTHERS - new_others)
         new_others += _offer_messages(visit, others[:size])
         others = others[size:]
-    return new_requests + new_others, len(requests) + len(others)
+    cap = cap or (OTHERS_CAP if others else "")
+    return OfferedWithinCaps(new_requests + new_others, len(requests) + len(others), cap)
+
+
+def _cap_of_requests(visit: Visit, offered: int) -> str:
+    """Return the cap over which requests are held back, after so many were offered."""
+    caps, own = visit.caps, f"policy.groups.{visit.mailbox.group}"
+    if offered >= caps.per_scan:
+        return f"{own}.most_answers_per_scan" if caps.per_scan_is_of_group else SCAN_CAP
+    return RUN_CAP if caps.per_run_of_group is None else f"{RUN_CAP} or {own}.most_answers_per_run"
 
 
 def _offer_messages(visit: Visit, messages: Sequence[MeetingMessage]) -> int:

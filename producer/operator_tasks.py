@@ -19,6 +19,7 @@ from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
 from rsvpq.wiring import make_list
+from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
 
 _LIST = make_list(settings)
@@ -50,7 +51,9 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    return {"in_force": in_force(settings, lanes, _LIST).to_dict(), **lanes.snapshot.status(_LIST.names()).to_dict()}
+    covered = read_coverage(settings, lanes, _LIST.by_name())
+    force = {**in_force(settings, lanes, _LIST).to_dict(), "coverage": covered.to_dict()}
+    return {"in_force": force, **lanes.snapshot.status(_LIST.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
@@ -85,10 +88,18 @@ def limit(
 
 @_operation(contract.OPS_DEAD_LIST)
 def dead_list(
-    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", most: int = 50
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
 ) -> list[dict[str, Any]]:
     """List dead items, the newest first."""
-    return dead.rows(lanes, dead.Which(server, mailbox, reason), most)
+    return dead.rows(lanes, dead.Which(server, mailbox, reason, like), most)
+
+
+@_operation(contract.OPS_DEAD_SUMMARY)
+def dead_summary(
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
+) -> list[dict[str, Any]]:
+    """Group dead items by server and reason, the largest group first."""
+    return dead.group(lanes, dead.Which(server, mailbox, reason, like), most)
 
 
 @_operation(contract.OPS_DEAD_SHOW)
@@ -101,7 +112,7 @@ def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
 def dead_retry(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
-    """Retry dead ``items``, or all with this ``server``, ``mailbox`` and ``reason``; '' matches any."""
+    """Retry dead ``items``, or all with this ``server``, ``mailbox``, ``reason`` and ``like``; '' matches any."""
     return dead.retry(_context(self, who), *_which(items, all_with), why)
 
 
@@ -109,7 +120,7 @@ def dead_retry(
 def dead_drop(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
-    """Drop dead ``items``, or all with this ``server``, ``mailbox`` and ``reason``; '' matches any."""
+    """Drop dead ``items``, or all with this ``server``, ``mailbox``, ``reason`` and ``like``; '' matches any."""
     return dead.drop(_context(self, who), *_which(items, all_with), why)
 
 
@@ -147,7 +158,7 @@ def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], d
     """
     if isinstance(items, str):
         items = [items]
-    unknown = sorted(set(all_with) - {"server", "mailbox", "reason"})
+    unknown = sorted(set(all_with) - {"server", "mailbox", "reason", "like"})
     if unknown:
-        raise InvalidRequest(f"unknown filter {', '.join(unknown)}: use server, mailbox and reason")
+        raise InvalidRequest(f"unknown filter {', '.join(unknown)}: use server, mailbox, reason and like")
     return list(items), dead.Which(**all_with) if all_with else None

@@ -21,19 +21,19 @@ def scan(visit: Visit) -> Outcome:
     inbox = visit.read_inbox()
     decided = visit.decide(inbox)
     visit.record(decided)
-    offered, held_back = offer_within_caps(visit, [message for message, decision in decided if decision.acts])
+    offer = offer_within_caps(visit, [message for message, decision in decided if decision.acts])
     found = len(inbox.messages)
     others = (decision for _, decision in decided if not decision.acts)
     skipped = Counter(map(_why_left, others))
-    skipped += Counter({"unreadable": inbox.unreadable, "over-the-cap": held_back})
+    skipped += Counter({"unreadable": inbox.unreadable, "over-the-cap": offer.held_back})
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
-    scanned = f"found {found}, offered {offered}" + (f", skipped {reasons}" if reasons else "")
+    scanned = f"found {found}, offered {offer.new}" + (f", skipped {reasons}" if reasons else "")
     reconciled = reconcile(visit)
     counts = {
-        **({"scan:offered": offered} if offered else {}),
+        **({"scan:offered": offer.new} if offer.new else {}),
         **reconciled.counts,
     }
-    totals = ScanTotals(found, held_back, inbox.unreadable, dict(skipped))
+    totals = ScanTotals(found, offer.held_back, inbox.unreadable, dict(skipped), offer.cap)
     return Outcome("scanned", "; ".join(filter(None, (scanned, reconciled.note))), counts, totals=totals)
 
 

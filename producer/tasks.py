@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 from celery import Task
@@ -12,6 +13,7 @@ from producer.compare import compare_policies
 from producer.dry_run import dry_run
 from producer.explain import explain
 from producer.offer import REPORT_ONLY, offer_scans
+from producer.probe import probe_mailbox
 from producer.reconcile import reconcile
 from producer.scan import scan
 from producer.visit import Caps, Visit
@@ -37,9 +39,9 @@ def scan_mailboxes(
 ) -> str:
     """Offer a scan to the lane of each mailbox that is named or in the group, or of every mailbox.
 
-    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain`` and ``compare`` only report, to
-        the command that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes
-        it. :param policies: the two to compare, as the table ``[policy]`` has them.
+    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain``, ``compare`` and ``probe`` only
+        report, to the command that follows the results of this run. :param wanted: the messages to explain, as
+        ``is_wanted`` takes it. :param policies: the two to compare, as the table ``[policy]`` has them.
     :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group.
     :raises ValueError: the kind is unknown.
     """
@@ -92,6 +94,8 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
     kind, group = start.payload["kind"], start.payload.get("group", "")
+    if kind == "probe":
+        return _probe(attempt)
     with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         visit = Visit(
             item=start.id,
@@ -119,3 +123,14 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
                 before, after = _policies_of(visit.run)
                 return compare_policies(replace(visit, policy=before), after)
     raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
+
+
+def _probe(attempt: Attempt) -> Outcome:
+    start, results = attempt.start, lanes.run_results(contract.run_of(attempt.start.id))
+    return probe_mailbox(
+        partial(backends.mailbox, start.server, start.mailbox, attempt.lease),
+        attempt.journal,
+        lambda found: results.report(start.mailbox, [found], {}),
+        audit.redaction,
+        attempt=start.attempt,
+    )

@@ -34,6 +34,8 @@ class Caps:
     per_scan: int
     per_run: int
     per_run_of_group: int | None = None
+    #: Whether the first is a cap of the group.
+    per_scan_is_of_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)

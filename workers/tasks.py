@@ -77,8 +77,8 @@ def _give_back(attempt: Attempt) -> None:
     run = attempt.start.payload.get("run", "")
     if run:
         group = attempt.start.payload.get("group", "")
-        _, per_run, per_run_of_group = settings.policy.caps_of(group)
-        lanes.run_budget(run, per_run, group, per_run_of_group).give_back_of(attempt.start.id)
+        caps = settings.policy.caps_of(group)
+        lanes.run_budget(run, caps.per_run, group, caps.per_run_of_group).give_back_of(attempt.start.id)
 
 
 def _open(attempt: Attempt) -> Outcome:

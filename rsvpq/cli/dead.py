@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,9 +28,12 @@ def _which(command: _Command) -> Callable[..., Any]:
     @click.option(
         "--reason", default="", callback=not_empty, metavar="TEXT", help="Only items whose reason contains TEXT."
     )
+    @click.option(
+        "--like", default="", callback=not_empty, metavar="REASON", help="Only items with this REASON of the summary."
+    )
     @wraps(command)
-    def with_which(*, server: str, mailbox: str, reason: str, **rest: Any) -> Any:
-        return command(which=dead_items.Which(server, mailbox, reason), **rest)
+    def with_which(*, server: str, mailbox: str, reason: str, like: str, **rest: Any) -> Any:
+        return command(which=dead_items.Which(server, mailbox, reason, like), **rest)
 
     return with_which
 
@@ -72,6 +76,23 @@ def dead(ctx: click.Context, which: dead_items.Which, most: int, as_json: bool, 
 def list_dead(which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """List dead items, newest first: mailbox, message, age, attempts and reason."""
     _list(open_context(load_settings(config_file)), which, most, as_json=as_json)
+
+
+@dead.command("summary")
+@_most
+@_which
+@json_option
+@config_option
+def summarize_dead(which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
+    """Group dead items by server and reason, the largest group first, with the command that retries each."""
+    lanes = open_context(load_settings(config_file)).lanes
+    groups = dead_items.group(lanes, which, most)
+    if as_json:
+        print_document({"total": dead_items.count(lanes, which), "groups": groups})
+    elif groups:
+        click.echo("\n".join(map(printable, chain.from_iterable(map(_group_lines, groups)))))
+    else:
+        say("no dead items" if which == dead_items.Which() else "no dead item matches")
 
 
 @dead.command()
@@ -134,7 +155,7 @@ def _settle(  # noqa: PLR0913 - one argument for each option
     if bool(ids) == everything:
         raise click.UsageError("name the items, or use --all")
     if ids and which != dead_items.Which():
-        raise click.UsageError("--server, --mailbox and --reason need --all")
+        raise click.UsageError("--server, --mailbox, --reason and --like need --all")
     context = open_context(load_settings(config_file), who=who)
     if everything and not yes:
         number = dead_items.count(context.lanes, which)
@@ -162,6 +183,13 @@ def _list(context: OperatorContext, which: dead_items.Which, most: int, *, as_js
         click.echo("\n".join(printable(line) for row in rows for line in _lines(row)))
     else:
         say("no dead items" if which == dead_items.Which() else "no dead item matches")
+
+
+def _group_lines(group: dict[str, Any]) -> Iterator[str]:
+    where = f"in {group['mailboxes']} mailbox{'' if group['mailboxes'] == 1 else 'es'}"
+    yield f"{group['count']} x {group['server']}  {group['reason']}"
+    yield f"    since {group['since']}, newest {group['newest']}; {where}, for example {group['item']}"
+    yield f"    {group['retry']}"
 
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:

@@ -2,20 +2,24 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.table import Table
 from rich.text import Text
 
 from rsvpq.cli.config_file import config_option
+from rsvpq.cli.doctor_bulk import probe_all
 from rsvpq.cli.documents import print_document
-from rsvpq.cli.options import json_option
+from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
-from rsvpq.settings import load_with_origins
+from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import open_context
+from rsvpq.settings import LoadedSettings, load_with_origins
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
@@ -24,25 +28,63 @@ _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Leve
 @click.command()
 @click.argument("servers", nargs=-1, metavar="[SERVER]...")
 @click.option("--mailbox", help="Check this mailbox instead of the first one of its server.")
+@click.option("--group", callback=not_empty, help="Instead: probe the rights on every mailbox of this group.")
+@click.option("--all", "everything", is_flag=True, help="Instead: probe the rights on every mailbox.")
+@timeout_option
+@who_option
 @json_option
 @config_option
-def doctor(servers: tuple[str, ...], mailbox: str | None, as_json: bool, config_file: Path | None) -> None:
+def doctor(
+    servers: tuple[str, ...],
+    mailbox: str | None,
+    group: str | None,
+    everything: bool,
+    timeout_s: float | None,
+    who: str,
+    as_json: bool,
+    config_file: Path | None,
+) -> None:
     """Check the settings, Redis, the processes and each SERVER (default: all). Changes nothing.
 
     Logs in once for each user name; a wrong password costs one failed logon.
 
-    Exits with 0 if nothing failed, 1 if Redis or every server failed, 3 for any other failure.
+    With --group or --all only the rights on those mailboxes (of these SERVERs) are probed, by the scan workers and
+    within the limits of the lanes, while answers go on.
+
+    Exits with 0 if nothing failed, 1 if Redis or every server failed, 3 for any other failure; with --group or --all,
+    1 if no mailbox can be worked, and 3 if some cannot.
     """
+    bulk = group is not None or everything
+    _refuse_mixed(mailbox, group, timeout_s, everything=everything)
     loaded = load_with_origins(config_file, os.environ)
     for name in servers:
         if name not in loaded.settings.servers:
             known = ", ".join(sorted(loaded.settings.servers))
             raise click.UsageError(f"no server {name!r}; the settings have: {known}")
-    chosen = None
-    if mailbox is not None:
-        (chosen,) = select(read_mailboxes(loaded.settings.mailboxes, loaded.settings), names=[mailbox])
-        if servers and chosen.server not in servers:
-            raise click.UsageError(f"{chosen.name} is on server {chosen.server}; name that server, or no server")
+    if bulk:
+        probe_all(open_context(loaded.settings, who=who), group, servers, timeout_s, as_json=as_json)
+    else:
+        _check(loaded, servers, _chosen(loaded, mailbox, servers), as_json=as_json)
+
+
+def _refuse_mixed(mailbox: str | None, group: str | None, timeout_s: float | None, *, everything: bool) -> None:
+    if sum((mailbox is not None, group is not None, everything)) > 1:
+        raise click.UsageError("use one of --mailbox, --group and --all")
+    if timeout_s is not None and group is None and not everything:
+        raise click.UsageError("--timeout needs --group or --all")
+
+
+def _chosen(loaded: LoadedSettings, mailbox: str | None, servers: Sequence[str]) -> Mailbox | None:
+    if mailbox is None:
+        return None
+    (chosen,) = select(read_mailboxes(loaded.settings.mailboxes, loaded.settings), names=[mailbox])
+    if servers and chosen.server not in servers:
+        raise click.UsageError(f"{chosen.name} is on server {chosen.server}; name that server, or no server")
+    return chosen
+
+
+def _check(loaded: LoadedSettings, servers: Sequence[str], chosen: Mailbox | None, *, as_json: bool) -> NoReturn:
+    """Run all checks, show them, and exit with the exit code."""
     groups = []
     for notes in examine(loaded, servers, chosen):
         groups.append(notes)

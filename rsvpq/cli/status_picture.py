@@ -11,6 +11,7 @@ from rich.text import Text
 from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.text import age, printable, shortened
+from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 
 #: The columns between the name of the server and what waits.
@@ -32,14 +33,16 @@ _NAMED = 10
 _BELOW = 3
 
 
-def picture(now: Status, look: InForce, width: int | None = None, height: int | None = None) -> RenderableType:
+def picture(
+    now: Status, look: InForce, covered: Coverage, width: int | None = None, height: int | None = None
+) -> RenderableType:
     """Return the status.
 
     :param width: of the terminal, in characters; None if nothing is to be cut.
     :param height: of the terminal, in lines; None if there may be any number. What does not fit are the best servers.
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
-    headline, below = [*_headline(now, look)], [*_footer(now)]
+    headline, below = [*_headline(now, look, covered)], [*_footer(now)]
     most = len(names)
     if height is not None:
         # The header of the table, the totals, and the line below that the cursor is in.
@@ -73,14 +76,16 @@ def _cut(lines: list[str], most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[: most - 1], "... more: rsvpq status"]
 
 
-def _headline(now: Status, look: InForce) -> Iterator[str]:
+def _headline(now: Status, look: InForce, covered: Coverage) -> Iterator[str]:
     if now.paused:
         yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
     yield from map(printable, control.group_stops(now))
     yield look.headline
     yield _processes(look)
+    yield f"scans: {covered.headline}"
     for missing in look.missing():
         yield f"{missing.what.upper()}; start one: {missing.start}"
+    yield from (f"CAP REACHED: {cap}" for cap in covered.caps)
 
 
 def _processes(look: InForce) -> str:

@@ -26,7 +26,7 @@ from rsvpq.health.systemd import notify
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, ConsoleSettings, LoadedSettings, load_with_origins
 from rsvpq.settings.logins import LoginFile, read_logins
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_streams import begin_log
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,9 @@ _REPORT_S = 10.0
 def main() -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code."""
     argparse.ArgumentParser(prog="python -m rsvpq.console", description="Serve the operator console.").parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    escape_lines(logging.getLogger())
     try:
         loaded = load_with_origins(None, os.environ)
+        begin_log(loaded.settings.log.format)
         InstallationReader(
             loaded.settings
         ).is_answered()  # raises an error for a cluster; the rest is said by the pages

@@ -41,7 +41,7 @@ def examine(
     if redis_ahead_s is None:
         notes.skip("all", "cannot be checked without Redis")
     else:
-        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes)
+        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes, mailboxes)
     yield notes
     redis.close()
     boxes = {mailbox.server: mailbox.name for mailbox in (*reversed(mailboxes), *([chosen] if chosen else []))}

@@ -1,5 +1,6 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from shlex import quote
 
@@ -8,18 +9,23 @@ from redis.exceptions import RedisError
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
+from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
 from rsvpq.text import age
+from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
 
 
-def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> None:
-    """Check what runs and waits."""
+def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes, mailboxes: Iterable[Mailbox] = ()) -> None:
+    """Check what runs and waits.
+
+    :param mailboxes: those of the list.
+    """
     try:
         look = in_force(settings, lanes)
         _answering(look, settings, notes)
@@ -30,6 +36,7 @@ def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes) -> N
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
+        _scans(read_coverage(settings, lanes, {one.name: one for one in mailboxes}), notes)
         _stopped(status, notes)
         if status.dead:
             text = f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome"
@@ -87,6 +94,16 @@ def _waiting(status: Status, notes: Notes) -> None:
         notes.warn("lanes", text, "check what is paused or held below, then the pace: see docs/run-book.md")
     else:
         notes.ok("lanes", text)
+
+
+def _scans(covered: Coverage, notes: Notes) -> None:
+    """Say which mailboxes were not scanned in time, and which caps hold messages back."""
+    if covered.late or (covered.never and covered.scanned):
+        notes.warn("scans", covered.headline, "rsvpq mailboxes --state late; rsvpq mailboxes --state never")
+    else:
+        notes.ok("scans", covered.headline)
+    for cap in covered.caps:
+        notes.warn("cap", str(cap), "nothing if the number falls from scan to scan; else raise that cap")
 
 
 def _stopped(status: Status, notes: Notes) -> None:

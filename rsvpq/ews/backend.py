@@ -33,6 +33,11 @@ class EwsBackend:
         self._inboxes: TTLCache[str, str] = TTLCache(INBOXES_KEPT, INBOX_TTL_S)
         self._lock = Lock()
 
+    @property
+    def certificate_end_s(self) -> float:
+        """When the certificate of the server ends, in seconds since the epoch; 0 if none was seen."""
+        return self._server.certificate_end_s
+
     @contextmanager
     def open(self, name: str, lease: Lease) -> Iterator[EwsMailbox]:
         """Open a mailbox; read the Id of its Inbox once an hour, and again after something was not found.

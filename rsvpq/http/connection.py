@@ -14,7 +14,7 @@ import errno
 import select
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -22,7 +22,7 @@ from http.client import HTTPException, HTTPResponse, IncompleteRead
 from http.cookiejar import CookieJar
 from math import inf
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from urllib.request import Request
 
@@ -106,6 +106,8 @@ class Connection:
         self._cookies = CookieJar() if keep_cookies else None
         self._listings = listings
         self._dropped_cookies = dropped_cookies
+        #: Takes when the server's certificate ends, in seconds since the epoch, after each handshake.
+        self.certified: Callable[[float], None] = lambda _: None
         self._poll = select.poll()
 
     def send(self, request: HttpRequest, until: float) -> HttpResponse:
@@ -235,10 +237,14 @@ class Connection:
         if self._context is None:
             return self.adopt(PlainSocket.of(plain))
         try:
-            return self.adopt(secured(plain, self._context, self.host, end))
+            secure = secured(plain, self._context, self.host, end)
         except OSError as error:
             plain.close()
             raise NotConnected(*tls.handshake_failure(error)) from None
+        certificate: Any = secure.getpeercert() or {}
+        with suppress(KeyError, ValueError):  # a form of the date that the standard library does not read
+            self.certified(ssl.cert_time_to_seconds(certificate["notAfter"]))
+        return self.adopt(secure)
 
     def _log_in(self, auth: ConnectionAuth, request: HttpRequest, refusal: HTTPResponse, until: float) -> HTTPResponse:
         """Authenticate the connection, and repeat the request on it."""

@@ -87,6 +87,8 @@ class Server:
         self._accepted_at: Target | None = None
         # Whether this server has signed a response; only then does a 404 without the signature come from a filter.
         self._signs = False
+        #: When the certificate ends that the last handshake has shown, in seconds since the epoch; 0 if none was.
+        self.certificate_end_s = 0.0
         self._threads = local()
 
     @contextmanager
@@ -308,7 +310,11 @@ class Server:
                 listings=self.application.listings,
                 dropped_cookies=self.application.dropped_cookies,
             )
+            connection.certified = self._note_certificate
         return connection
+
+    def _note_certificate(self, end_s: float) -> None:
+        self.certificate_end_s = end_s
 
 
 def _may_be_content(request: HttpRequest, response: HttpResponse, *, effect: bool) -> bool:

@@ -29,7 +29,8 @@
 -- ARGV[21]  how many of these it held back over a cap
 -- ARGV[22]  how many it could not read
 -- ARGV[23]  how many it left alone by reason, JSON
--- ARGV[24+] label, number for each further count
+-- ARGV[24]  over which cap those of ARGV[21] were held back; '' for none
+-- ARGV[25+] label, number for each further count
 -- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
 --           and the released items as in release.lua
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
@@ -98,15 +99,23 @@ end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
 
+-- The result of a probe that found a mailbox closed: it is done, and says of the mailbox what a failed scan does.
+local NOT_OPENED = 'not-opened'
+
 -- Note at the mailbox what became of its scan; return whether it failed and the last one did not, or otherwise. Since the
 -- first failure of a row is stored when and why, for those who ask which mailboxes are not well.
 local function note_scan(state)
   local key = P .. ':mailbox:' .. mailbox
-  if state == 'done' then
+  if state == 'done' and ARGV[12] ~= NOT_OPENED then
     redis.call('HDEL', key, 'failed', 'failed_why')
-    redis.call('HSET', key, 'scanned', NOW)
-    if ARGV[20] ~= '' then
-      redis.call('HSET', key, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22], 'skipped', ARGV[23])
+    if ARGV[20] == '' then return false end  -- it only reported, or looked for drafts: what waits in the Inbox still does
+    redis.call('HSET', key, 'scanned', NOW, 'found', ARGV[20], 'capped', ARGV[21], 'unreadable', ARGV[22],
+      'skipped', ARGV[23])
+    if number(ARGV[21]) > 0 then
+      redis.call('HSET', key, 'cap', ARGV[24])
+      redis.call('HSETNX', key, 'capped_at', NOW)
+    else
+      redis.call('HDEL', key, 'cap', 'capped_at')
     end
   elseif state ~= 'left' and how ~= 'held' then
     local before = redis.call('HMGET', key, 'failed', 'failed_why')
@@ -175,7 +184,7 @@ give_back(id, mailbox, server, f[6])
 redis.call('HSET', item, 'finished', generation, 'reason', reason)
 count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
-for i = 24, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
+for i = 25, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end

@@ -204,12 +204,14 @@ class ScanTotals:
     """What a scan of an Inbox found: messages, those that it held back over a cap, and those that it could not read.
 
     ``skipped`` are those that it left alone, by reason; the other two are part of it.
+    ``cap`` names the cap, '' if nothing was held back.
     """
 
     found: int
     capped: int
     unreadable: int
     skipped: Mapping[str, int] = field(default_factory=dict)
+    cap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +382,7 @@ class Ledger:
         audit = (result, (reason if recorded_reason is None else recorded_reason)[:_LONGEST_WHY])
         left = (microseconds(longest_s), policy, on_hold)
         skipped = json.dumps(dict(totals.skipped), separators=(",", ":")) if totals else ""
-        found = (totals.found, totals.capped, totals.unreadable, skipped) if totals else ("", 0, 0, "")
+        found = (totals.found, totals.capped, totals.unreadable, skipped, totals.cap) if totals else ("", 0, 0, "", "")
         once_more = (int(undone), microseconds(disputed_s), int(server_fault))
         state, released = self._namespace.call(
             "finish", item_id, generation, owner, *args, *audit, *left, *once_more, *found, *more

@@ -22,6 +22,7 @@ local key = P .. ':mailbox:' .. mailbox
 redis.call('SADD', P .. ':mailboxes', mailbox)
 redis.call('HSET', key, 'server', server)
 if ARGV[13] == '' then redis.call('HDEL', key, 'group') else redis.call('HSET', key, 'group', ARGV[13]) end
+redis.call('HDEL', key, 'unlisted')
 for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
   if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end
 end

@@ -4,13 +4,14 @@ Works in bounded steps while items are processed; any number of processes may do
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from redis.exceptions import ResponseError
 
+from rsvpq.lanes.dead_items import DeadItems
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import batched, values_of, whole
+from rsvpq.lanes.reading import batched, microseconds, values_of, whole
 
 #: Keys per step of a walk, and records per call of repair.lua.
 _STEP, _BATCH = 1000, 50
@@ -18,6 +19,8 @@ _STEP, _BATCH = 1000, 50
 _REPAIRED = re.compile(r"(item|lane|mailbox|ready|unfinished):.|dead$", re.DOTALL)
 #: Keys that are used without a script, and their types.
 _WITHOUT_SCRIPT = {"drafts": "hash", "audit": "stream"}
+#: Seconds that a mailbox is kept after it was first found missing from the list.
+UNLISTED_KEPT_S = 30 * 86_400.0
 #: Most calls of forget_gone.lua in a row.
 _MOST_FORGET_STEPS = 20
 
@@ -108,6 +111,22 @@ class Repair:
         for _ in range(_MOST_FORGET_STEPS):
             if not self._namespace.call("forget_gone"):
                 return
+
+    def forget_unlisted(self, listed: Collection[str], kept_s: float = UNLISTED_KEPT_S) -> int:
+        """Forget the mailboxes that left the list long ago, if nothing of them is in the ledger; return how many.
+
+        :param listed: the names in the list; if there is none, nothing is forgotten, because no list is in force.
+        """
+        if not listed:
+            return 0
+        gone = set(self._namespace.redis.smembers(self._namespace.mailboxes)).difference(listed)
+        if gone:
+            gone -= {item.mailbox for item in DeadItems(self._namespace).all()}
+        calls = (
+            self._namespace.call("forget_unlisted", microseconds(kept_s), *names)
+            for names in batched(sorted(gone), _BATCH)
+        )
+        return sum(map(int, calls))
 
     def summary(self) -> RepairSummary:
         """Return the state of the ledger; reads only."""

@@ -16,7 +16,7 @@ SHARED = (
 SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "renew", "finish", "refuse", "discard", "sweep"),
     *("record_decisions", "claim", "remember", "report_threads", "configure", "set", "retry", "drop", "status"),
-    *("repair", "check_slots", "quarantine", "forget_gone", "regroup", "claim_run"),
+    *("repair", "check_slots", "quarantine", "forget_gone", "forget_unlisted", "regroup", "claim_run"),
 )
 
 

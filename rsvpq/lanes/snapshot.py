@@ -15,6 +15,7 @@ _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 _MAILBOX_FIELDS = (
     *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable", "skipped"),
+    *("cap", "capped_at", "unlisted"),
     *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
 )
 #: Items, and lanes, per round trip.
@@ -85,7 +86,9 @@ class MailboxState:
     """What the ledger knows of one mailbox apart from its items; times are ages in seconds, None if there is none.
 
     ``scan`` is the item id of the scan that waits or runs, '' for none. ``failed_s`` and ``failed_why`` are since when
-    and why its scans fail, '' if the last one succeeded. ``totals`` is what the last scan of its Inbox found.
+    and why its scans fail, '' if the last one succeeded. ``totals`` is what the last scan of its Inbox found;
+    ``capped_s`` is since when each scan held something back over a cap; ``unlisted_s`` since when it is known to have
+    left the list.
     """
 
     server: str
@@ -94,6 +97,8 @@ class MailboxState:
     failed_s: float | None = None
     failed_why: str = ""
     totals: ScanTotals | None = None
+    capped_s: float | None = None
+    unlisted_s: float | None = None
     hold: Hold | None = None
     held_since_s: float | None = None
     pause: Pause | None = None
@@ -101,7 +106,8 @@ class MailboxState:
     @classmethod
     def of(cls, fields: Sequence[str | None], now_us: int) -> "MailboxState":
         """Read :data:`_MAILBOX_FIELDS`."""
-        server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *rest = fields
+        server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *more = fields
+        cap, capped_at, unlisted, *rest = more
         hold, hold_for, hold_why, paused, paused_by, paused_at = rest
         held_s = left_s(hold, hold_for, now_us)
         return cls(
@@ -110,16 +116,18 @@ class MailboxState:
             scanned_s=age_s(number_of(scanned), now_us),
             failed_s=age_s(number_of(failed), now_us),
             failed_why=failed_why or "",
-            totals=_totals(found, capped, unreadable, skipped) if found is not None else None,
+            totals=_totals(found, capped, unreadable, skipped, cap) if found is not None else None,
+            capped_s=age_s(number_of(capped_at), now_us),
+            unlisted_s=age_s(number_of(unlisted), now_us),
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
             pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,
         )
 
 
-def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str | None) -> ScanTotals:
+def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str | None, cap: str | None) -> ScanTotals:
     by_reason = {reason: whole(str(count)) for reason, count in (json_object(skipped) or {}).items()}
-    return ScanTotals(whole(found), whole(capped), whole(unreadable), by_reason)
+    return ScanTotals(whole(found), whole(capped), whole(unreadable), by_reason, cap or "")
 
 
 #: The scopes of a pause in words.

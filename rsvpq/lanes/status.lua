@@ -46,7 +46,8 @@ local function pool_is_full(pool)
   return pools[pool]
 end
 
--- Order of the reasons: operator actions, then holds of a server, then what passes by itself; the wider scope first.
+-- Order of the reasons: operator actions, then holds of a server, then that nobody would take it, then what passes by
+-- itself; the wider scope first.
 local function why(mailbox, name)
   if not CFG.attempts then return 'no limits' end
   if CFG.paused then return 'everything paused' end
@@ -58,10 +59,11 @@ local function why(mailbox, name)
     if own == reason then return 'mailbox ' .. reason end
   end
   if CFG.rest > 0 or l.rest > 0 then return 'quiet hours' end
-  if own then return 'mailbox ' .. own end
-  if server then return 'server ' .. server end
   local head = redis.call('LINDEX', lane_key(mailbox), 0)
   local pool = redis.call('HGET', item_key(head), 'pool') or ''
+  if deserted(pool) then return 'no worker' end
+  if own then return 'mailbox ' .. own end
+  if server then return 'server ' .. server end
   if shared(name, pool) >= share(pool) then return 'server share' end
   return pool_is_full(pool) and 'workers busy' or 'ready'
 end

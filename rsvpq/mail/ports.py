@@ -256,6 +256,10 @@ class AnswersAtOnce(OpenMailbox, Protocol):
 class Backend(Protocol):
     """One configured server, shared by all threads of a process."""
 
+    @property
+    def certificate_end_s(self) -> float:
+        """When the certificate of the server ends, in seconds since the epoch; 0 if none was seen."""
+
     def open(self, name: str, lease: Lease) -> AbstractContextManager[AnswersByDraft | AnswersAtOnce]:
         """Open a mailbox.
 

@@ -25,7 +25,7 @@ from rsvpq.health.systemd import notify
 from rsvpq.metrics.collector import InstallationCollector
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, load_settings
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_streams import begin_log
 
 logger = logging.getLogger(__name__)
 
@@ -105,12 +105,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m rsvpq.metrics", description="Serve the metrics to Prometheus.")
     parser.add_argument("--listen", type=_address, default=_LISTEN, metavar="HOST:PORT", help="default: %(default)s")
     address = parser.parse_args().listen
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    escape_lines(logging.getLogger())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        reader = InstallationReader(load_settings())
+        settings = load_settings()
+        begin_log(settings.log.format)
+        reader = InstallationReader(settings)
         reader.is_answered()  # raises an error for a cluster; whether Redis answers is what the metrics say
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")

@@ -92,6 +92,9 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     overrides = sum((one.limits is not None) + len(one.limited_mailboxes) for one in status.servers.values())
     yield _gauge("rsvpq_overrides", "Servers and mailboxes with limits that an operator has set.", [((), overrides)])
     yield from _of_ledger(status)
+    about = "When the certificate of the server ends, as a worker has seen it last."
+    ends = [([name], end_s) for name, end_s in reading.certificate_ends.items()]
+    yield _gauge("rsvpq_certificate_end_timestamp_seconds", about, ends, "server")
     if reading.schedule_s is not None:
         about = "The longest interval of the schedules, if one of them is for all mailboxes."
         yield _gauge("rsvpq_schedule_seconds", about, [((), reading.schedule_s)])

@@ -1,7 +1,7 @@
 """Read once what the metrics and ``rsvpq check`` need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ class Reading:
         ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
     :param schedule_s: the longest interval of the schedules, in seconds; None if none of them is for all mailboxes, so
         that some mailboxes may rightly never be scanned.
+    :param certificate_ends: by server, when its certificate ends, in seconds since the epoch, as workers have seen it.
     """
 
     status: Status
@@ -44,6 +45,7 @@ class Reading:
     memory: RedisMemory | None
     missing_replicas: int | None
     schedule_s: float | None
+    certificate_ends: Mapping[str, float] = field(default_factory=dict)
 
 
 class InstallationReader:
@@ -88,7 +90,12 @@ class InstallationReader:
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
             schedule_s=_longest_schedule_s(self._settings),
+            certificate_ends=self._certificate_ends(),
         )
+
+    def _certificate_ends(self) -> dict[str, float]:
+        """Return those of the configured servers: one that was removed is nobody's concern."""
+        return {name: end for name, end in self._lanes.certificates.ends().items() if name in self._settings.servers}
 
     def _memory(self) -> RedisMemory | None:
         try:

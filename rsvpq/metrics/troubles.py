@@ -4,6 +4,7 @@ A single reading knows nothing of the time before it. So a hold counts as long i
 something of its server has waited so long; and what Prometheus would first wait for to pass is reported at once.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,6 +17,8 @@ from rsvpq.text import age
 LONG_HOLD_S = 900.0
 #: How many of the longest intervals of the schedules the oldest scan may be old.
 LATE_SCANS = 2
+#: Seconds before its end from which a certificate is worth a warning; the doctor has the same.
+CERTIFICATE_SOON_S = 21 * 86_400.0
 #: The part of its memory limit above which Redis counts as almost full; the doctor has the same.
 FULL = 0.8
 #: At most this many groups are named.
@@ -46,6 +49,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
         *_lag(reading, lag_warning_s, lag_critical_s),
         *_answers(reading),
         *_servers(reading),
+        *_certificates(reading),
         *_memory(reading),
         *_replicas(reading),
     ]
@@ -88,6 +92,14 @@ def _servers(reading: Reading) -> Iterator[Trouble]:
         if late_s is not None and (server.oldest_scan_s or 0.0) > late_s:
             text = f"the oldest scan of {name} is {age(server.oldest_scan_s)} old, and one is due every"
             yield Trouble(Severity.WARNING, f"{text} {age(reading.schedule_s)}")
+
+
+def _certificates(reading: Reading) -> Iterator[Trouble]:
+    for name, end_s in reading.certificate_ends.items():
+        left_s = end_s - time.time()
+        if left_s < CERTIFICATE_SOON_S:
+            ends = f"ends in {age(left_s)}" if left_s > 0 else f"has ended {age(-left_s)} ago"
+            yield Trouble(Severity.WARNING, f"the certificate of {name} {ends}")
 
 
 def _is_held_long(server: ServerStatus) -> bool:

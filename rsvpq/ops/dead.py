@@ -1,7 +1,10 @@
-"""Find, show, retry and drop dead items."""
+"""Find, show, group, retry and drop dead items."""
 
+import shlex
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, get_args
 
@@ -12,7 +15,9 @@ from rsvpq.lanes.reading import batched
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 from rsvpq.ops.evidence import advice, proved
+from rsvpq.report.reasons import reason_class
 from rsvpq.tasks import contract
+from rsvpq.text import printable
 
 #: Items that are retried or dropped in one round trip.
 _BATCH = 500
@@ -26,17 +31,24 @@ _PRIVATE = "(private)"
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """A filter of dead items: all given values must match; ``reason`` is a part of the text, in any case."""
+    """A filter of dead items: all given values must match.
+
+    :param reason: a part of the reason, in any case. :param like: a whole reason without the parts that differ from
+        message to message, as :func:`group` returns it.
+    """
 
     server: str = ""
     mailbox: str = ""
     reason: str = ""
+    like: str = ""
 
     def __call__(self, item: DeadItem) -> bool:
         """Return whether an item matches."""
         if self.server and item.server != self.server:
             return False
         if self.mailbox and item.mailbox.casefold() != self.mailbox.casefold():
+            return False
+        if self.like and _common_reason(item) != self.like:
             return False
         return self.reason.casefold() in item.reason.casefold()
 
@@ -55,6 +67,24 @@ def rows(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, 
     """Return the rows of a list of the items that :func:`find` returns."""
     now_us = lanes.time_us()
     return [_row(item, now_us) for item in find(lanes, which, most)]
+
+
+def group(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, Any]]:
+    """Return at most ``most`` groups of matching dead items of one server and one kind of reason, the largest first.
+
+    Each has ``server``, ``reason`` (what its reasons have in common), ``count``, ``mailboxes`` (how many), ``since``
+    and ``newest`` (when its first and its last item died, as RFC 3339), ``item`` (the id of the last), and
+    ``retry``, the command that retries this group and nothing else.
+
+    :raises InvalidRequest: ``most`` is not a whole number above zero.
+    """
+    if most is not None:
+        require_count("most", most)
+    groups: defaultdict[tuple[str, str], list[DeadItem]] = defaultdict(list)
+    for item in filter(which, lanes.dead_items.all()):  # the newest first
+        groups[item.server, _common_reason(item)].append(item)
+    largest = sorted(groups.items(), key=lambda group: len(group[1]), reverse=True)
+    return [_group(server, reason, items, which) for (server, reason), items in largest[:most]]
 
 
 def count(lanes: Lanes, which: Which) -> int:
@@ -123,6 +153,30 @@ def _settle(
         results |= settle(batch, action)
     left = {item_id: state for item_id, state in results.items() if state != done}
     return {done: len(results) - len(left), "left": left}
+
+
+def _common_reason(item: DeadItem) -> str:
+    """Return the reason without what differs from message to message, in a form that can be typed."""
+    return printable(reason_class(item.reason))
+
+
+def _group(server: str, reason: str, items: Sequence[DeadItem], which: Which) -> dict[str, Any]:
+    options = {"--server": server, "--mailbox": which.mailbox, "--reason": which.reason, "--like": reason}
+    words = [word for name, value in options.items() if value for word in (name, value)]
+    return {
+        "server": server,
+        "reason": reason,
+        "count": len(items),
+        "mailboxes": len({item.mailbox for item in items}),
+        "since": _time(items[-1].dead_us),
+        "newest": _time(items[0].dead_us),
+        "item": items[0].id,
+        "retry": shlex.join(["rsvpq", "dead", "retry", "--all", *words]),
+    }
+
+
+def _time(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _row(item: DeadItem, now_us: int) -> dict[str, Any]:

@@ -6,9 +6,7 @@ of others. Everything here is read from the ledger and the list; no server is as
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from math import inf
+from dataclasses import asdict, dataclass, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
@@ -17,9 +15,9 @@ from rsvpq.lanes.status import Hold, Pause
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
-from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.text import age, duration
+from rsvpq.wiring.coverage import LATE_PERIODS, Periods
 
 State = Literal["refused", "gone", "held", "failed", "paused", "unlisted", "never", "late", "capped", "unreadable"]
 #: In the order in which a row shows them: what an operator has to do something about comes first.
@@ -27,8 +25,6 @@ STATES: tuple[State, ...] = get_args(State)
 
 #: The errors of a server that lets nobody in, by the name with which each recorded reason begins.
 _REFUSALS = tuple(kind.__name__ for kind in (LoginRefused, MailboxRefused, NoRights))
-#: A scan is late when the last one is older than so many periods of its schedule.
-_PERIODS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +132,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     if not choice.group:
         names += sorted(snapshot.known() - listed.keys())
     states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
-    examiner = _Examiner(settings, holds, choice.older_than_s)
+    examiner = _Examiner(Periods(settings), holds, choice.older_than_s)
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
     counted = Counter(state for row in rows for state in row.states)
@@ -166,7 +162,7 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}.get(name)
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
-    row = _Examiner(settings, snapshot.holds("server", [server])).examine(name, listed, state)
+    row = _Examiner(Periods(settings), snapshot.holds("server", [server])).examine(name, listed, state)
     if listed and (pause := snapshot.group_pauses().get(listed.group)):
         row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
     lane = look.mailbox(context, name) if state and state.server else {}
@@ -187,17 +183,9 @@ class _Examiner:
     :param holds: the holds of the servers, by name.
     """
 
-    settings: Settings
+    periods: Periods
     holds: Mapping[str, Hold]
     older_than_s: float | None = None
-    #: The shortest period in seconds by group, None for a schedule of all mailboxes.
-    periods: dict[str | None, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        now, namespace = datetime.now(UTC), self.settings.redis.namespace
-        for schedule in self.settings.schedule:
-            group, period_s = schedule.group, schedule.timetable(namespace).period_s(now)
-            self.periods[group] = min(inf if period_s is None else period_s, self.periods.get(group, inf))
 
     def examine(self, name: str, listed: ListedMailbox | None, state: MailboxState | None) -> MailboxHealth:
         """Examine one mailbox; without ``listed`` it has left the list, without ``state`` it has no lane yet."""
@@ -215,16 +203,19 @@ class _Examiner:
         if state.scanned_s is None:
             yield known.never()
             return
-        period_s = min(self.periods.get(None, inf), self.periods.get(group, inf))
-        most_s = _PERIODS * period_s if self.older_than_s is None else self.older_than_s
+        period_s = self.periods.of(group)
+        most_s = LATE_PERIODS * period_s if self.older_than_s is None else self.older_than_s
         if state.scanned_s > most_s:
             due = f"scheduled every {duration(period_s)}" if self.older_than_s is None else f"over {duration(most_s)}"
             reason = f"the last scan ended {age(state.scanned_s)} ago, {due}"
             yield Symptom("late", state.scanned_s, reason, known.remedy_of_late())
         if state.totals and state.totals.capped:
-            reason = f"the last scan held {state.totals.capped} messages back over a cap"
-            remedy = "nothing if the number falls; else raise most_answers_per_scan or most_answers_per_run"
-            yield Symptom("capped", state.scanned_s, reason, remedy)
+            cap = state.totals.cap
+            reason = f"the last scan held {state.totals.capped} messages back over {cap or 'a cap'}"
+            remedy = (
+                "nothing if the number falls from scan to scan; else raise policy.most_answers_per_scan or _per_run"
+            )
+            yield Symptom("capped", state.capped_s or state.scanned_s, reason, remedy)
         if state.totals and state.totals.unreadable:
             reason = f"the last scan could not read {state.totals.unreadable} messages"
             yield Symptom("unreadable", state.scanned_s, reason, "look for damaged messages in its Inbox")
@@ -249,8 +240,10 @@ class _Known:
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""
-        remedy = "nothing if it was removed on purpose; else put it back into the list"
-        return Symptom("unlisted", None, "it is not in the list of mailboxes any more", remedy)
+        remedy = (
+            "nothing if it was removed on purpose: it disappears here after a month; else put it back into the list"
+        )
+        return Symptom("unlisted", self.state.unlisted_s, "it is not in the list of mailboxes any more", remedy)
 
     def never(self) -> Symptom:
         """Return that it was never scanned."""

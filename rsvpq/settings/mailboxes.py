@@ -280,6 +280,10 @@ class MailboxList:
         listed = self._now().mailboxes
         return None if listed is None else Counter(mailbox.group for mailbox in listed.values())
 
+    def by_name(self) -> Mapping[str, Mailbox]:
+        """Return the list that is in force, by name."""
+        return self._now().mailboxes or {}
+
     @property
     def problem(self) -> str:
         """The problem with the file in its present state; '' if none."""

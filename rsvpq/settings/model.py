@@ -136,6 +136,12 @@ class AuditSettings(_Table):
         return file
 
 
+class LogSettings(_Table):
+    """How the processes write their logs."""
+
+    format: Literal["text", "json"] = "text"
+
+
 class Schedule(_Table):
     """One recurring scan, of all mailboxes or of one group, and when these rest."""
 
@@ -230,6 +236,7 @@ class Settings(_Table):
     policy: PolicySettings = PolicySettings()
     health: HealthSettings = HealthSettings()
     audit: AuditSettings = AuditSettings()
+    log: LogSettings = LogSettings()
     console: ConsoleSettings = ConsoleSettings()
     schedule: tuple[Schedule, ...] = ()
 

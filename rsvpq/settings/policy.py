@@ -166,12 +166,13 @@ class AnswerCaps(NamedTuple):
     """The caps that apply to a mailbox.
 
     :param per_scan: of one scan of it. :param per_run: of a run, over all mailboxes. :param per_run_of_group: of a run,
-        over the mailboxes of its group; None for no cap.
+        over the mailboxes of its group; None for no cap. :param per_scan_is_of_group: whether the first is the group's.
     """
 
     per_scan: int
     per_run: int
     per_run_of_group: int | None
+    per_scan_is_of_group: bool = False
 
 
 class PolicySettings(Table):
@@ -199,7 +200,8 @@ class PolicySettings(Table):
         """Return the caps of a mailbox in this group; '' for one without."""
         own = self.groups.get(group, GroupCaps())
         per_scan = own.most_answers_per_scan or self.most_answers_per_scan
-        return AnswerCaps(per_scan, self.most_answers_per_run, own.most_answers_per_run)
+        is_own = own.most_answers_per_scan is not None
+        return AnswerCaps(per_scan, self.most_answers_per_run, own.most_answers_per_run, is_own)
 
     @field_validator("rules")
     @classmethod

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger
 from kombu import Queue
 from kombu.exceptions import KombuError
 from kombu.transport.redis import PRIORITY_STEPS, Channel
@@ -17,7 +16,6 @@ from redis import RedisError
 from rsvpq.lanes import Release
 from rsvpq.tasks import broker, contract
 from rsvpq.tasks.events import BatchedEvents
-from rsvpq.tasks.log_lines import escape_lines
 from rsvpq.text import printable
 
 logger = logging.getLogger(__name__)
@@ -39,10 +37,6 @@ _BOOKKEEPING = {
 _BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
 #: The exchanges that Celery itself uses.
 _OWN_EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
-
-# The log of every process with such an app: workers and Flower.
-after_setup_logger.connect(escape_lines, weak=False)
-after_setup_task_logger.connect(escape_lines, weak=False)
 
 
 @dataclass(frozen=True, slots=True)

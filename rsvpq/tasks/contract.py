@@ -23,6 +23,7 @@ OPS_PAUSE = "ops.pause"
 OPS_RESUME = "ops.resume"
 OPS_LIMIT = "ops.limit"
 OPS_DEAD_LIST = "ops.dead_list"
+OPS_DEAD_SUMMARY = "ops.dead_summary"
 OPS_DEAD_SHOW = "ops.dead_show"
 OPS_DEAD_RETRY = "ops.dead_retry"
 OPS_DEAD_DROP = "ops.dead_drop"
@@ -35,7 +36,7 @@ ANSWER_QUEUE = "answer"
 OPS_QUEUE = "ops"
 _OPS = (
     *(OPS_STATUS, OPS_PAUSE, OPS_RESUME, OPS_LIMIT, OPS_MAILBOX, OPS_MAILBOXES, OPS_TOP),
-    *(OPS_DEAD_LIST, OPS_DEAD_SHOW, OPS_DEAD_RETRY, OPS_DEAD_DROP),
+    *(OPS_DEAD_LIST, OPS_DEAD_SUMMARY, OPS_DEAD_SHOW, OPS_DEAD_RETRY, OPS_DEAD_DROP),
 )
 #: The queue of each task.
 QUEUES = {
@@ -54,9 +55,9 @@ _TASKS = {
     Kind.CANCELLATION: PROCESS_CANCELLATION,
 }
 
-#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, or why, or what
-#: another policy would change.
-ScanKind = Literal["scan", "reconcile", "dry-run", "explain", "compare"]
+#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, or why, what another
+#: policy would change, or whether the mailbox can be read.
+ScanKind = Literal["scan", "reconcile", "dry-run", "explain", "compare", "probe"]
 
 
 def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:

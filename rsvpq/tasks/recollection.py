@@ -56,7 +56,7 @@ class Recollection:
             return start.memory
         found, unreadable = self._read(box, journal, Mailbox(start.mailbox, start.server))
         if unreadable:
-            logger.warning("event=recollected-unreadable mailbox=%s rows=%d", start.mailbox, unreadable)
+            logger.warning("event=recollected-unreadable rows=%d", unreadable)
         settled = {topic: one.to_text() for topic, one in found.items()}
         self.lanes.topics.remember(start.mailbox, settled, self.kept_for.total_seconds(), unreadable=unreadable)
         raise Unsettled("the mailbox was read for earlier answers, because the ledger may not have all of them", 0)

@@ -40,7 +40,9 @@ from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.policy import Left
+from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome, Paused, Taken
+from rsvpq.tasks.log_lines import about, log_event
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +108,9 @@ class Carrier:
             return f"nothing to do: the item is {start.result}"
         if start.result is not StartResult.RUN:
             raise Ignore(f"another delivery has it: {start.result}")
-        return _Delivery(self, item_id, generation, owner, start, began).run(handle)
+        delivery = _Delivery(self, item_id, generation, owner, start, began)
+        with about(delivery.log_fields):
+            return delivery.run(handle)
 
     def delay_s(self, attempt: int) -> float:
         """Return the delay before the next attempt: doubled each time, bounded, and random in its upper half."""
@@ -129,6 +133,19 @@ class _Delivery:
     #: the message is decided on, the next scan offers it once too often, and never too late.
     policy: str = field(default="", init=False)
 
+    @property
+    def log_fields(self) -> dict[str, Any]:
+        """What each line of the log says about this delivery; the mailbox as the audit shows it."""
+        scan = self.start.work == contract.SCAN_MAILBOX
+        run = contract.run_of(self.item_id) if scan else self.start.payload.get("run", "")
+        return {
+            "server": self.start.server,
+            "mailbox": self.carrier.redaction.address(self.start.mailbox),
+            "item": self.item_id,
+            **({"run": run} if run else {}),
+            "attempt": self.start.attempt,
+        }
+
     def run(self, handle: Handler) -> str:
         try:
             outcome = self._outcome(handle)
@@ -136,6 +153,7 @@ class _Delivery:
             self._finish("held", label="held", reason=str(pause))
             raise Retry(exc=pause) from None
         except LeaseLost as loss:
+            self._log("lost", str(loss))
             raise Ignore(str(loss)) from None
         except Busy as error:
             # Random, so that items that were held together are not released together.
@@ -151,7 +169,7 @@ class _Delivery:
             fault = isinstance(error, ExchangeError) and error.of_server
             self._put_back("later", error, self.carrier.delay_s(self.start.attempt), server_fault=fault)
         except Exception as error:
-            logger.exception("event=unexpected item=%s mailbox=%s", self.item_id, self.start.mailbox)
+            logger.exception("event=unexpected")
             self._put_back("later", error, self.carrier.delay_s(self.start.attempt))
         return self._done(outcome)
 
@@ -237,7 +255,6 @@ class _Delivery:
         )
         if state == "dead":
             raise error
-        logger.info("event=%s item=%s delay_s=%.1f reason=%s", how, self.item_id, delay_s, reason)
         # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
         raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
 
@@ -253,5 +270,17 @@ class _Delivery:
         finish = self.carrier.lanes.ledger.finish(
             self.item_id, self.generation, self.owner, how, release=REFILL, **details
         )
+        if finish.state == "dead" and how != "dead":
+            details["result"] = "exhausted"
+        self._log(finish.state if finish.state in ("dead", "lost") else how, **details)
         self.carrier.publish(finish.released)
         return finish.state
+
+    def _log(self, event: str, reason: str = "", result: str = "", delay_s: float = 0, **details: Any) -> None:
+        """Log how this delivery ended, in one line; the reason as the audit has it."""
+        fields = {**self.log_fields, "result": result or event, "ms": round((time.monotonic() - self.began) * 1000)}
+        if delay_s and event in ("later", "throttled"):
+            fields["delay_s"] = round(delay_s, 1)
+        if shown := details.get("recorded_reason", reason):
+            fields["reason"] = shown
+        log_event(logger, logging.WARNING if event == "dead" else logging.INFO, event, fields)

@@ -27,6 +27,11 @@ class WebDavBackend:
         self._folders: TTLCache[str, Folders] = TTLCache(FOLDERS_KEPT, FOLDERS_TTL_S)
         self._lock = Lock()
 
+    @property
+    def certificate_end_s(self) -> float:
+        """When the certificate of the server ends, in seconds since the epoch; 0 if none was seen."""
+        return self._server.certificate_end_s
+
     @contextmanager
     def open(self, name: str, lease: Lease) -> Iterator[WebDavMailbox]:
         """Open a mailbox; query its folders once an hour, and again after something was not found.

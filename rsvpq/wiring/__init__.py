@@ -5,10 +5,13 @@ on Celery is built in :mod:`rsvpq.wiring.apps`, and what speaks to mail servers 
 a command that needs neither does not wait for their modules.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import get_args
 
 from cachetools import TTLCache
+from redis.exceptions import RedisError
 
 from rsvpq.audit.record import Audit, Hidden, Redaction
 from rsvpq.lanes import Lanes
@@ -79,6 +82,16 @@ def make_strict_audit(lanes: Lanes) -> Audit:
 def make_redaction(settings: Settings) -> Redaction:
     """Build what redacts the audit records."""
     return Redaction(frozenset(settings.audit.hide), settings.audit.hash_key)
+
+
+def certificate_notes(lanes: Lanes) -> Callable[[str, float], None]:
+    """Return what stores when the certificate of a server ends; an error of Redis is not worth an attempt."""
+
+    def note(server: str, end_s: float) -> None:
+        with suppress(RedisError):
+            lanes.certificates.note(server, end_s)
+
+    return note
 
 
 def make_list(settings: Settings) -> MailboxList:

@@ -16,6 +16,7 @@ from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import sentinel_options
 from rsvpq.tasks import celery_app
 from rsvpq.tasks.admission import Admission
+from rsvpq.tasks.log_streams import watch_celery_log
 from rsvpq.tasks.runner import Carrier
 
 
@@ -23,6 +24,7 @@ def make_app(
     settings: Settings, name: str, include: Iterable[str] = (), *, leases_only: bool = False, results: bool = False
 ) -> Celery:
     """Make the Celery app of a root, see :func:`celery_app.make_celery`; connects to nothing yet."""
+    watch_celery_log(settings.log.format)
     return celery_app.make_celery(
         name,
         settings.redis.url,

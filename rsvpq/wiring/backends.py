@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Literal
 
+from cachetools import TTLCache
+
 from rsvpq.ews import diagnosis as ews_diagnosis
 from rsvpq.ews.backend import EwsBackend
 from rsvpq.ews.server import EwsServer
@@ -26,6 +28,9 @@ from rsvpq.webdav.server import WebDavServer
 #: The most seconds that a diagnosis waits for a connection and for a response, whatever is configured.
 DIAGNOSIS_CONNECT_S, DIAGNOSIS_READ_S = 10.0, 20.0
 
+#: Seconds after which the end of a certificate is reported again, in case Redis has lost it.
+_CERTIFICATE_TTL_S = 3600
+
 #: Diagnoses one server and a mailbox on it ('' for none); returns whether every check could be made.
 Diagnose = Callable[[str, Checks], bool]
 
@@ -35,10 +40,19 @@ class Backends:
 
     :param claims: ensure that a mailbox is worked under one name.
     :param run_lease_s: the length of a run lease, which no request outlasts.
+    :param certified: takes the name of a server, and when its certificate ends, in seconds since the epoch.
     """
 
-    def __init__(self, servers: Mapping[str, AnyServerSettings], claims: Claims, run_lease_s: float = 180) -> None:
+    def __init__(
+        self,
+        servers: Mapping[str, AnyServerSettings],
+        claims: Claims,
+        run_lease_s: float = 180,
+        certified: Callable[[str, float], None] = lambda *_: None,
+    ) -> None:
         self._claims = claims
+        self._certified = certified
+        self._reported: TTLCache[str, float] = TTLCache(len(servers) + 1, _CERTIFICATE_TTL_S)
         # One credential per user name, whatever the server: the directory may lock the account.
         credentials = {server.username.casefold(): Credential() for server in servers.values()}
         self._backends: dict[str, Backend] = {
@@ -59,8 +73,16 @@ class Backends:
             text = f"no server {server!r} in the settings of this process; restart it with the current settings"
             raise Busy(text, scope="mailbox")
         with self._backends[server].open(name, lease) as box:
+            self._note_certificate(server)
             self._claims.require(name, box.identity)
             yield box
+
+    def _note_certificate(self, server: str) -> None:
+        """Report when the certificate of a server ends, once an hour and when it is another one."""
+        end_s = self._backends[server].certificate_end_s
+        if end_s and self._reported.get(server) != end_s:
+            self._reported[server] = end_s
+            self._certified(server, end_s)
 
 
 def make_backend(settings: AnyServerSettings, credential: Credential, run_lease_s: float) -> Backend:

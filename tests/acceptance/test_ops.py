@@ -129,6 +129,8 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
     for item in ("first", "second"):
         kill(lanes, item)
     assert {row["item"] for row in result(stack, "ops.dead_list", mailbox="adele0")} == {"first", "second"}
+    (group,) = result(stack, "ops.dead_summary", server="mail0")
+    assert (group["count"], group["reason"]) == (2, result(stack, "ops.dead_list")[0]["reason"])
     shown = result(stack, "ops.dead_show", item="first")
     assert shown["journal"] == {"accept": [], "send": "rid:7"}
     assert "Sent Items" in shown["advice"]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from redis import Redis
 
-from rsvpq.metrics.troubles import FULL, LATE_SCANS, LONG_HOLD_S, Severity
+from rsvpq.metrics.troubles import CERTIFICATE_SOON_S, FULL, LATE_SCANS, LONG_HOLD_S, Severity
 from testbed.queue_server import QueueServer, queue_server
 from tests.support import scenarios
 from tests.support.installation import Installation
@@ -54,6 +54,7 @@ def full(tmp_path: Path, server: QueueServer) -> Installation:
     lanes = ours.lanes()
     scenarios.waits_for_a_person(ours)
     lanes.repair.check_slots()
+    lanes.certificates.note("mail1", 2e9)
     with server.client() as client:
         client.config_set("maxmemory", "64mb")
     return ours
@@ -135,6 +136,7 @@ def test_the_limits_are_those_of_the_check() -> None:
     assert ALERTS["RsvpqLag"]["expr"].count("> 1800") == 2
     assert ALERTS["RsvpqLagCritical"]["expr"].count("> 7200") == 2
     assert f"{LATE_SCANS} * rsvpq_schedule_seconds" in ALERTS["RsvpqScansLate"]["expr"]
+    assert ALERTS["RsvpqCertificateEnds"]["expr"].endswith(f"< {CERTIFICATE_SOON_S:.0f}")
     assert ALERTS["RsvpqRedisAlmostFull"]["expr"].endswith(f"> {FULL}")
     assert ALERTS["RsvpqServerHeld"]["for"] == f"{LONG_HOLD_S / 60:g}m"
     assert {rule["labels"]["severity"] for rule in ALERTS.values()} <= {one.name.lower() for one in Severity}

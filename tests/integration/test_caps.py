@@ -123,3 +123,22 @@ def test_a_scan_offers_no_more_than_the_cap_of_the_group_of_its_mailbox(lanes: L
     found = sent("nora", 10)
     assert len(scans.scan(found)) == 4
     assert len(scans.scan(found)) == 4  # another run
+
+
+@pytest.mark.parametrize(
+    ("caps", "requests", "responses", "cap"),
+    [
+        (Caps(3, 500), 5, 0, "policy.most_answers_per_scan"),
+        (Caps(50, 3), 5, 0, "policy.most_answers_per_run"),
+        (Caps(3, 500, 400, per_scan_is_of_group=True), 5, 0, "policy.groups.pilot.most_answers_per_scan"),
+        (Caps(50, 500, 3), 5, 0, "policy.most_answers_per_run or policy.groups.pilot.most_answers_per_run"),
+        (Caps(50, 500), 5, MOST_OTHERS + 1, "1000 responses and cancellations per scan"),
+        (Caps(50, 500), 5, 5, ""),
+    ],
+)
+def test_what_is_held_back_names_its_cap(lanes: Lanes, caps: Caps, requests: int, responses: int, cap: str) -> None:
+    found = sent("lucy", requests)
+    found += [replace(message, kind=Kind.RESPONSE) for message in sent("max", responses)]
+    pilot = Mailbox("adele", "mail1", "pilot")
+    offered = offer_within_caps(Visitor(lanes, NOT_ASKED, pilot, caps=caps).visit(), found)
+    assert (offered.cap, bool(offered.held_back)) == (cap, bool(cap))

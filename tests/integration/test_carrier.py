@@ -1,6 +1,8 @@
 """One delivery between Celery and the ledger: what each end of the work does to the item, the lane and the server."""
 
+import re
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +11,7 @@ from celery.exceptions import Ignore, Retry
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from rsvpq.audit.record import Redaction
 from rsvpq.lanes import Item, Lane, Lanes, Memory, Release, Start
 from rsvpq.mail.errors import (
     Busy,
@@ -22,7 +25,8 @@ from rsvpq.mail.errors import (
     Unsupported,
 )
 from rsvpq.mail.lease import OutOfTime
-from rsvpq.tasks.journal import Attached, Outcome
+from rsvpq.policy import Left
+from rsvpq.tasks.journal import Attached, LeaseLost, Outcome, Paused
 from rsvpq.tasks.runner import Attempt, Carrier, Handler
 from tests.support.lanes_with_clock import Clock, everything, ledger, offer, released
 
@@ -334,8 +338,62 @@ def test_an_unexpected_exception_is_logged_with_its_trace(
     release = released(lanes, "a")
     with pytest.raises(Retry):
         carrier.carry("a", release.generation, fails(ValueError("a bug")))
-    assert "event=unexpected item=a mailbox=adele" in caplog.text
+    assert "event=unexpected" in caplog.text
     assert "Traceback" in caplog.text
+
+
+# -- the log -------------------------------------------------------------------------------------------------------
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines about the ends of deliveries, without what differs each time."""
+    lines = [record.getMessage() for record in caplog.records if record.name == "rsvpq.tasks.runner"]
+    return [re.sub(r"(ms|delay_s)=[\d.]+", r"\1=*", line) for line in lines]
+
+
+SUBJECT = "server=mail1 mailbox=adele item=a attempt=1"
+
+
+@pytest.mark.parametrize(
+    ("handle", "ends", "line"),
+    [
+        (succeeds, False, f"event=done {SUBJECT} result=answered ms=*"),
+        (
+            lambda _: Outcome("skipped", "it is over", left=Left("past")),
+            False,
+            f"event=left {SUBJECT} result=skipped ms=* reason=it is over",
+        ),
+        (
+            fails(Transient("GET /x returned 500")),
+            True,
+            f"event=later {SUBJECT} result=later ms=* delay_s=* reason=Transient: GET /x returned 500",
+        ),
+        (fails(Busy("503", 30)), True, f"event=throttled {SUBJECT} result=throttled ms=* delay_s=* reason=Busy: 503"),
+        (fails(Refused("403")), True, f"event=dead {SUBJECT} result=refused ms=* reason=Refused: 403"),
+        (fails(Paused("paused")), True, f"event=held {SUBJECT} result=held ms=* reason=paused"),
+        (fails(LeaseLost("lost")), True, f"event=lost {SUBJECT} result=lost ms=* reason=lost"),
+    ],
+)
+def test_each_end_of_a_delivery_is_one_line_with_mailbox_item_and_result(
+    lanes: Lanes, carrier: Carrier, caplog: pytest.LogCaptureFixture, handle: Handler, ends: bool, line: str
+) -> None:
+    caplog.set_level("INFO")
+    release = released(lanes, "a")
+    with pytest.raises((Retry, Ignore, Refused)) if ends else nullcontext():
+        carrier.carry("a", release.generation, handle)
+    assert logged(caplog) == [line]
+
+
+def test_the_log_hides_what_the_audit_hides(lanes: Lanes, carrier: Carrier, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    hiding = replace(carrier, redaction=Redaction(frozenset({"addresses", "subjects"}), b"k" * 16))
+    release = released(lanes, "a")
+    with pytest.raises(Retry):
+        hiding.carry("a", release.generation, fails(Transient("GET /exchange/adele/Inbox/Lunch.EML returned 500")))
+    (line,) = logged(caplog)
+    assert f"mailbox={hiding.redaction.address('adele')} " in line
+    assert line.endswith("reason=Transient: GET (hidden) returned 500")
+    assert "adele" not in line
 
 
 # -- pause and lost lease ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from lxml import html
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.console import application, page
 from rsvpq.console.shared import SharedReading
-from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
@@ -82,7 +82,10 @@ def finish(lanes: Lanes, how: Literal["done", "dead", "later"], label: str, reas
     """Let the next item end, or wait; its id."""
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", how, label=label, reason=reason or label)
+    totals = ScanTotals(0, 0, 0) if label == "done:scanned" else None
+    lanes.ledger.finish(
+        release.id, release.generation, "worker", how, label=label, reason=reason or label, totals=totals
+    )
     return release.id
 
 

@@ -1,6 +1,7 @@
 """``rsvpq dead``: what an operator sees of dead items, and what becomes of those that are retried or dropped."""
 
 import json
+import shlex
 
 import pytest
 
@@ -60,6 +61,59 @@ def test_a_list_has_what_was_asked_for(
     assert [item["item"] for item in found["dead"]] == listed
     assert found["total"] >= len(listed)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.fixture
+def outage(installation: Installation) -> Lanes:
+    """Dead items of two servers whose reasons differ only in paths and numbers, and one other."""
+    lanes = installation.lanes()
+    kill(lanes, ADELE, "a1", "Transient: GET /exchange/adele/Inbox/Lunch.EML?Cmd=accept returned 500")
+    kill(lanes, NEIL, "n1", "Transient: GET /exchange/o'neil/Inbox/Tea.EML?Cmd=accept returned 500")
+    kill(lanes, BRUNO, "b1", "Unknown: neither in Drafts nor in Sent Items")
+    kill(lanes, BRUNO, "b2", "Transient: GET /exchange/bruno/Inbox/It's.EML?Cmd=accept returned 500")
+    return lanes
+
+
+KIND = "Transient: GET … returned 500"
+
+
+def test_a_summary_groups_by_server_and_by_what_reasons_have_in_common(
+    installation: Installation, outage: Lanes
+) -> None:
+    assert outage.snapshot.status().dead == 4
+    document = json.loads(installation.rsvpq("dead", "summary", "--json").stdout)
+    groups = document["groups"]
+    assert document["total"] == 4
+    found = [(one["server"], one["reason"], one["count"], one["mailboxes"], one["item"]) for one in groups]
+    assert found[0] == ("mail1", KIND, 2, 2, "b2")
+    assert set(found[1:]) == {
+        ("mail2", KIND, 1, 1, "n1"),
+        ("mail1", "Unknown: neither in Drafts nor in Sent Items", 1, 1, "b1"),
+    }
+    assert all(one["since"] <= one["newest"] and one["since"].endswith("Z") for one in groups)
+    first, since, retry, *_ = installation.rsvpq("dead", "summary", "--limit", "1").stdout.splitlines()
+    assert first == f"2 x mail1  {KIND}"
+    assert "in 2 mailboxes, for example b2" in since
+    assert retry == f"    rsvpq dead retry --all --server mail1 --like '{KIND}'"
+
+
+def test_the_command_of_a_group_retries_that_group_and_nothing_else(installation: Installation, outage: Lanes) -> None:
+    group = json.loads(installation.rsvpq("dead", "summary", "--json").stdout)["groups"][0]
+    program, *arguments = shlex.split(group["retry"])
+    assert program == "rsvpq"
+    ended = installation.rsvpq(*arguments, "--yes")
+    assert (ended.returncode, ended.stdout) == (0, "retried 2\n")
+    assert {item: state(outage, item) for item in ("a1", "n1", "b1", "b2")} == {
+        "a1": "pending",
+        "n1": "dead",
+        "b1": "dead",
+        "b2": "pending",
+    }
+
+
+def test_a_summary_of_nothing_says_so(installation: Installation) -> None:
+    assert installation.rsvpq("dead", "summary").stderr == "no dead items\n"
+    assert json.loads(installation.rsvpq("dead", "summary", "--json").stdout) == {"total": 0, "groups": []}
 
 
 def test_a_private_subject_is_shown_nowhere(installation: Installation, graves: Lanes) -> None:

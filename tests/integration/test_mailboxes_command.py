@@ -313,7 +313,7 @@ def test_show_has_the_states_the_last_scan_and_the_lane(installation: Installati
     found = json.loads(installation.rsvpq("mailboxes", "show", "adele", "--json").stdout)
     assert (found["states"], found["last_scan"]) == (
         ["capped", "unreadable"],
-        {"found": 9, "capped": 5, "unreadable": 2, "skipped": {}},
+        {"found": 9, "capped": 5, "unreadable": 2, "skipped": {}, "cap": ""},
     )
     assert [item["item"] for item in found["next"]] == ["a1"]
     text = installation.rsvpq("mailboxes", "show", "adele").stdout

@@ -35,7 +35,10 @@ def now(redis: Redis) -> Lanes:
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "worker")
         lanes.ledger.finish(
-            release.id, release.generation, "worker", "done", label="done:scanned", counts={"scan:offered": 2}
+            *(release.id, release.generation, "worker", "done"),
+            label="done:scanned",
+            counts={"scan:offered": 2},
+            totals=ScanTotals(2, 0, 0),
         )
     return lanes
 
@@ -351,7 +354,7 @@ def test_scans_are_summed_up_by_the_oldest_and_the_newest(turned: Lanes, clock: 
     for name in ("adele", "bruno"):
         turned.ledger.offer_scans([(Lane(name, "mail1"), scan_item(Mailbox(name, "mail1"), "first"))])
         (release,) = turned.ledger.release()
-        finish(turned, release.id)
+        finish(turned, release.id, totals=ScanTotals(0, 0, 0))
         clock.turn(10)
     turned.ledger.offer_scans([(Lane("carla", "mail1"), scan_item(Mailbox("carla", "mail1"), "first"))])
     server = turned.snapshot.status().servers["mail1"]

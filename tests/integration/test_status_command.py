@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, until
@@ -29,7 +29,9 @@ def lanes(installation: Installation) -> Lanes:
     known.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     (release,) = known.ledger.release()
     known.ledger.start(release.id, release.generation, "worker")
-    known.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+    known.ledger.finish(
+        release.id, release.generation, "worker", "done", label="done:scanned", totals=ScanTotals(2, 0, 0)
+    )
     offer(known, "a1", "a2")
     known.controls.pause("server", "mail2", reason="new disks")
     return known

@@ -1,5 +1,6 @@
 """Flower lets nobody in without a login: not to its pages, nor to its API, nor to anything that changes something."""
 
+import logging
 import os
 import re
 import runpy
@@ -116,11 +117,13 @@ def test_flower_does_not_start_with_a_bad_file_of_logins(
     assert "anna:x" not in done.stderr
 
 
-def test_a_file_for_a_group_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "login"
+def test_a_file_for_a_group_will_do(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = installation.directory / "login"
     file.write_text("anna:x\n")
     file.chmod(0o640)
     monkeypatch.setenv("FLOWER_LOGIN_FILE", str(file))
+    monkeypatch.setenv("RSVPQ_CONFIG", str(installation.config))
+    monkeypatch.setattr(logging, "root", logging.RootLogger(logging.WARNING))  # Flower sets up the log of its process
     assert runpy.run_path(str(CONFIG))["basic_auth"] == ["anna:x"]
 
 

@@ -6,13 +6,14 @@ no rule passes because nobody could read it.
 
 import operator
 import re
+import time
 from collections.abc import Callable, Mapping
 
 from tests.support.scrape import Labels, Scrape
 
 Vector = Mapping[Labels, float]
 
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, "==": operator.eq}
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, "==": operator.eq, "<": operator.lt}
 _MATCHING = r"(?:(on|ignoring) ?\(([\w, ]*)\) ?(?:group_left ?\(\) ?)?)?"
 
 
@@ -30,7 +31,7 @@ def firing(expression: str, scrape: Scrape) -> Vector:
         return {one: value for one, value in firing(left, scrape).items() if _compared(one, how, names) in matching}
     if match := re.fullmatch(r"absent\((.+)\)", expression):
         return {} if _vector(match[1], scrape) else {frozenset(): 1.0}
-    if match := re.fullmatch(rf"(.+?) (>|==) {_MATCHING}(.+)", expression):
+    if match := re.fullmatch(rf"(.+?) (>|==|<) {_MATCHING}(.+)", expression):
         left, compare, _, _, right = match.groups()
         limit = _limit(right, scrape)
         holds = _COMPARISONS[compare]
@@ -50,6 +51,8 @@ def _limit(text: str, scrape: Scrape) -> float | None:
 def _vector(text: str, scrape: Scrape) -> Vector:
     if match := re.fullmatch(r"\w+_over_time\((.+)\[\w+\]\)", text):
         return _vector(match[1], scrape)
+    if match := re.fullmatch(r"(.+) - time\(\)", text):
+        return {labels: value - time.time() for labels, value in _vector(match[1], scrape).items()}
     if match := re.fullmatch(r"(\w+) / (\w+)", text):
         above, below = _vector(match[1], scrape), _vector(match[2], scrape)
         return {labels: value / below[labels] for labels, value in above.items() if labels in below}

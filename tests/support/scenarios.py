@@ -139,6 +139,13 @@ def waits_for_a_person(installation: Installation) -> None:
     )
 
 
+def certificate_ends_soon(installation: Installation) -> None:
+    """Let a worker have seen a certificate that ends in ten days."""
+    lanes = healthy(installation)
+    lanes.certificates.note("mail1", time.time() + 10.5 * 86_400)
+    lanes.certificates.note("mail2", time.time() + 300 * 86_400)
+
+
 SCENARIOS: Mapping[Scenario, Expected] = {
     no_dispatcher: Expected(Severity.CRITICAL, "no dispatcher runs", "RsvpqNoDispatcher"),
     no_worker_scans: Expected(Severity.CRITICAL, "no worker takes from the queue scan", "RsvpqNoWorker"),
@@ -150,4 +157,5 @@ SCENARIOS: Mapping[Scenario, Expected] = {
     dead: Expected(Severity.WARNING, "1 dead, see 'rsvpq dead'", "RsvpqDeadItems"),
     server_is_held: Expected(Severity.WARNING, "mail1 is held for another 59 min: Busy: 503", "RsvpqServerHeld"),
     scans_are_old: Expected(Severity.WARNING, "the oldest scan of mail1 is 2 h old", "RsvpqScansLate"),
+    certificate_ends_soon: Expected(Severity.WARNING, "the certificate of mail1 ends in 10 d", "RsvpqCertificateEnds"),
 }

@@ -1,6 +1,7 @@
 """The files of the deployment, as far as they can be checked without a container engine."""
 
 import importlib.util
+import logging
 import re
 import runpy
 import shlex
@@ -298,6 +299,14 @@ def flower_options(tmp_path: Path, logins: str | None) -> dict[str, Any]:
     return runpy.run_path(str(config))
 
 
+@pytest.fixture
+def in_flower(demo_settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of Flower; and a log of its own, so that Flower's does not change that of the tests."""
+    monkeypatch.setenv("RSVPQ_CONFIG", str(demo_settings))
+    monkeypatch.setattr(logging, "root", logging.RootLogger(logging.WARNING))
+
+
+@pytest.mark.usefixtures("in_flower")
 def test_flower_reads_one_login_per_line(tmp_path: Path) -> None:
     assert flower_options(tmp_path, "anna:pass word\nbob:x:y\n")["basic_auth"] == ["anna:pass word", "bob:x:y"]
 

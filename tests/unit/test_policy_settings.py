@@ -133,7 +133,7 @@ def test_a_group_may_have_caps_of_its_own(folder: Path) -> None:
     )
     (folder / "rsvpq.toml").write_text(BASE + text)
     policy = load_settings(None, {}).policy
-    assert [policy.caps_of(group) for group in ("pilot", "Human Resources", "sales", "")] == [
+    assert [tuple(policy.caps_of(group))[:3] for group in ("pilot", "Human Resources", "sales", "")] == [
         *((5, 400, 60), (40, 400, 9), (40, 400, None), (40, 400, None)),
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsvpq.tasks.log_lines import escape_lines
+from rsvpq.tasks.log_lines import write_lines
 from rsvpq.text import csv_cell, json_text, printable
 
 #: Bidirectional marks, signs without width, C0 and C1 controls, blanks and line breaks of other kinds.
@@ -76,8 +76,8 @@ def test_a_log_line_is_one_line_and_a_traceback_its_own_lines() -> None:
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     logger = logging.Logger("test")
     logger.addHandler(handler)
-    escape_lines(logger)
-    escape_lines(logger)
+    write_lines(logger, "text")
+    write_lines(logger, "text")
     logger.warning("event=later reason=%s", "a\x1b[2J\nINFO event=done\u202e")
     try:
         raise ValueError("b\x9b2J\u2028c")

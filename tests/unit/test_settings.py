@@ -118,6 +118,8 @@ retention = "7d"
 most_records = 5000
 hide = "subjects, addresses"
 hash_key_file = "secrets/key"
+[log]
+format = "json"
 [console]
 listen = "0.0.0.0:8443"
 logins_file = "secrets/hq1"
@@ -416,6 +418,7 @@ def test_every_key_can_be_set_in_the_file(folder: Path) -> None:
     assert settings.health.stalled_after == Duration(90)
     assert (settings.audit.retention, settings.audit.most_records) == (Duration(7 * 86_400), 5000)
     assert (settings.audit.hide, settings.audit.hash_key) == (("subjects", "addresses"), KEY.encode())
+    assert settings.log.format == "json"
     assert settings.schedule == (Schedule(every=Duration(86_400)), Schedule(every=Duration(900), group="pilot"))
 
 

@@ -7,11 +7,13 @@ from rich.console import Console
 
 from rsvpq.cli.status_picture import picture
 from rsvpq.lanes.status import Backlog, Hold, Pause, ServerStatus, Status
+from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 
 LOOK = InForce(
     "", "anna at 2026-11-22 10:00 UTC", {"scan": {"h:1": 8}, "answer": {"h:2": 16}, "ops": {}}, ("h:3",), True
 )
+COVERED = Coverage(500, 500, 500, 480, 12, 0, 900, 900, ())
 
 
 def busy(number: int) -> ServerStatus:
@@ -44,7 +46,7 @@ def twenty() -> Status:
 def drawn(now: Status, width: int, height: int | None = None, look: InForce = LOOK) -> list[str]:
     """Return the lines of the picture."""
     out = io.StringIO()
-    Console(file=out, width=width, highlight=False, color_system=None).print(picture(now, look, width, height))
+    Console(file=out, width=width, highlight=False, color_system=None).print(picture(now, look, COVERED, width, height))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 

@@ -132,7 +132,7 @@ local function open_gates()
     if not pools[pool] then
       local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
       pools[pool] = { n = number(v[1]), most = positive(v[2], 1) }
-      pools[pool].room = pools[pool].most - pools[pool].n
+      pools[pool].room = deserted(pool) and 0 or pools[pool].most - pools[pool].n
       pools[pool].share = share(pool)
     end
     local n = shared(server, pool)

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      not read
--- Returns   nothing; defines charge(), share(), shared(), taken(), near, give_back()
+-- Returns   nothing; defines charge(), share(), shared(), deserted(), taken(), near, give_back()
 
 -- Turn the reservation of an item into a charge to both paces, before or after its effect on the server; once per
 -- generation. Return whether this call did it.
@@ -28,6 +28,14 @@ end
 
 -- Return how many items of a server are in flight in a pool.
 local function shared(server, pool) return number(redis.call('HGET', P .. ':server:' .. server, 'n:' .. pool)) end
+
+-- Return whether a pool had workers and has none now. Whatever is released to it only holds slots of its mailbox and its
+-- server until its lease ends, again and again, and keeps them from the other pools. A worker reports before it takes
+-- anything; and a pool that nobody has ever reported for may be served by workers that do not report.
+local function deserted(pool)
+  return redis.call('HEXISTS', P .. ':pools', 'threads:' .. pool) == 1
+    and redis.call('ZCOUNT', P .. ':crew:' .. pool, '(' .. string.format('%.0f', NOW), '+inf') == 0
+end
 
 -- Return the time of the latest release of a pool that a worker is known to have started.
 local function taken(pool) return number(redis.call('HGET', P .. ':pools', 'taken:' .. pool)) end
