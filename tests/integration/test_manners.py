@@ -48,7 +48,7 @@ ALONE = ("console", "password")
 #: Commands that are recorded in the audit.
 RECORDED = {
     *(("pause",), ("resume",), ("limit",), ("confirm",), ("scan",), ("explain",)),
-    *(("dead", "retry"), ("dead", "drop"), ("drafts", "send"), ("policy", "diff")),
+    *(("dead", "retry"), ("dead", "drop"), ("drafts", "send"), ("policy", "diff"), ("doctor",)),
 }
 
 
