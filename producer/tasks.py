@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from celery import Task
 
-from producer.app import app, audit, backends, carrier, lanes, policy, settings
+from producer.app import app, lanes, parts
 from producer.compare import compare_policies
 from producer.dry_run import dry_run
 from producer.explain import explain
@@ -26,6 +26,7 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt
+from rsvpq.wiring.parts import Parts
 
 
 @app.task(name=contract.SCAN, bind=True, acks_late=True)
@@ -47,21 +48,21 @@ def scan_mailboxes(
     """
     if kind not in get_args(contract.ScanKind):
         raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
-    run = contract.run_named(str(self.request.id))
+    run, now = contract.run_named(str(self.request.id)), parts.now
     if kind == "compare":
         lanes.run_results(run).give_policies(policies)
     try:
         names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
-        chosen = select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
+        chosen = select(read_mailboxes(now.settings.mailboxes, now.settings), names=names, group=group)
     except ConfigError as error:
         if kind in REPORT_ONLY:
             lanes.run_results(run).refused(str(error))
         raise
     limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
-    results = offer_scans(audit, chosen, run, kind, wanted, limits)
+    results = offer_scans(now.audit, chosen, run, kind, wanted, limits)
     if kind in REPORT_ONLY:
         lanes.run_results(run).offered(results)
-    carrier.publish(lanes.ledger.release())
+    now.carrier.publish(lanes.ledger.release())
     tally = Counter(results.values())
     return ", ".join(f"{result} {count}" for result, count in sorted(tally.items())) or "no mailboxes"
 
@@ -69,7 +70,8 @@ def scan_mailboxes(
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Run one scan item; the other arguments are only for reading in Flower."""
-    return carrier.carry(str(self.request.id), generation, visit_mailbox)
+    now = parts.now
+    return now.carrier.carry(str(self.request.id), generation, partial(visit_mailbox, now))
 
 
 def _policies_of(run: str) -> tuple[Policy, Policy]:
@@ -86,27 +88,28 @@ def _policies_of(run: str) -> tuple[Policy, Policy]:
     return before.as_policy("respond"), after.as_policy("respond")
 
 
-def visit_mailbox(attempt: Attempt) -> Outcome:
-    """Run a scan of any kind on its mailbox.
+def visit_mailbox(now: Parts, attempt: Attempt) -> Outcome:
+    """Run a scan of any kind on its mailbox, with the parts that were in force at its start.
 
     :raises ExchangeError: the mailbox could not be read. :raises Refused: this version does not know the kind of scan.
     """
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
-    kind, group = start.payload["kind"], start.payload.get("group", "")
+    kind, settings = start.payload["kind"], now.settings
+    group = start.payload.get("group", "")
     if kind == "probe":
-        return _probe(attempt)
-    with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
+        return _probe(now, attempt)
+    with now.backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         visit = Visit(
             item=start.id,
             mailbox=Mailbox(start.mailbox, start.server, group),
             box=box,
             journal=journal,
             # A scan that only reports shows what would be done if live runs were confirmed.
-            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(group),
+            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else now.policy(group),
             lanes=lanes,
-            audit=audit,
-            publish=carrier.publish,
+            audit=now.audit,
+            publish=now.carrier.publish,
             caps=Caps(*settings.policy.caps_of(group)),
         )
         match kind:
@@ -125,12 +128,12 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
     raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
 
 
-def _probe(attempt: Attempt) -> Outcome:
+def _probe(now: Parts, attempt: Attempt) -> Outcome:
     start, results = attempt.start, lanes.run_results(contract.run_of(attempt.start.id))
     return probe_mailbox(
-        partial(backends.mailbox, start.server, start.mailbox, attempt.lease),
+        partial(now.backends.mailbox, start.server, start.mailbox, attempt.lease),
         attempt.journal,
         lambda found: results.report(start.mailbox, [found], {}),
-        audit.redaction,
+        now.audit.redaction,
         attempt=start.attempt,
     )

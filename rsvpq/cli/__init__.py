@@ -26,6 +26,7 @@ _MODULES = {
     "doctor": "doctor",
     "drafts": "reconcile",
     "explain": "explain",
+    "init": "init",
     "limit": "lanes",
     "mailboxes": "mailboxes",
     "pause": "lanes",

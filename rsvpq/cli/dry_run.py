@@ -8,7 +8,7 @@ from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
-from rsvpq.ops.confirmation import observing
+from rsvpq.ops.confirmation import remarks
 from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.scans import Selection
 
@@ -34,7 +34,7 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                     rows = [Forecast.from_dict(found) for found in ended.found]
                     totals.add(rows, ended.counts, groups.get(ended.mailbox, ""))
                     shown.add(rows)
-        totals.problems, totals.note = dict(sorted(following.problems.items())), observing(context, chosen)
+        totals.problems, totals.note = dict(sorted(following.problems.items())), remarks(context, chosen)
         shown.show_totals(totals)
         shown.end()
     if totals.note:

@@ -20,7 +20,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
-from rsvpq.ops.confirmation import observing
+from rsvpq.ops.confirmation import remarks
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
@@ -75,7 +75,7 @@ def explain(  # noqa: PLR0913 - one argument for each option
     looked = bool(following.ended)
     policy = wiring.PolicyInForce(settings, lanes).fingerprint(chosen.group)
     stories, more = _stories(lanes, audit, chosen, explained, matching, wanted, policy)
-    note = observing(context, [chosen]) if stories else ""
+    note = remarks(context, [chosen]) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         print_document(shown)

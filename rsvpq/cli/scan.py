@@ -61,9 +61,9 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
     warnings = []
-    where = confirmation.unconfirmed(context, chosen) if kind == "scan" and context.settings.mode != "observe" else ""
-    if where:
-        note = f"live runs are not confirmed {where}, so this scan only observes there: see 'rsvpq confirm --help'"
+    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
+        warnings.append(f"this scan only observes: {silent}")
+    if note := confirmation.unapplied(context):
         warnings.append(note)
     if warning := confirmation.unused(context):
         warnings.append(warning)

@@ -6,9 +6,9 @@ from typing import Any, Literal
 from redis.exceptions import ResponseError
 
 from rsvpq.lanes.ledger import OperatorAction
-from rsvpq.lanes.limits import Limits, Rate, limit_fields
+from rsvpq.lanes.limits import LIMIT_FIELDS, Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import left_s, microseconds, number_of, values_of, whole
+from rsvpq.lanes.reading import batched, left_s, microseconds, number_of, values_of, whole
 
 Scope = Literal["all", "mailbox", "group", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.
@@ -16,6 +16,8 @@ Pools = Mapping[str, int]
 
 #: Every limit is smaller than this; see shared/values.lua.
 _ENDLESS = 2.0**53
+#: Mailboxes per round trip to Redis: one pipeline of this many short scripts holds Redis for a few milliseconds.
+_MAILBOXES_AT_ONCE = 500
 
 
 class Controls:
@@ -62,6 +64,15 @@ class Controls:
                     "configure", scope, name, *(part for pair in fields.items() for part in pair), pipe=pipe
                 )
             pipe.execute()
+
+    def configure_mailboxes(self, own: Mapping[str, Limits | None]) -> None:
+        """Write the limits of mailboxes with a lane, by name; None where the defaults apply. Scans do so as well."""
+        for part in batched(list(own.items()), _MAILBOXES_AT_ONCE):
+            with self._namespace.redis.pipeline(transaction=False) as pipe:
+                for name, limits in part:
+                    fields = limit_fields(limits) if limits else dict.fromkeys(LIMIT_FIELDS, "")
+                    self._namespace.call("configure_mailbox", name, *fields.values(), pipe=pipe)
+                pipe.execute()
 
     def configured(self) -> bool:
         """Return whether the limits that this process wrote are still there; without limits nothing is released.

@@ -14,7 +14,9 @@ from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.registrations import Registrations, ScheduleClaims
 from rsvpq.lanes.repair import Repair
+from rsvpq.lanes.revisions import Revisions
 from rsvpq.lanes.run_results import RunResults
+from rsvpq.lanes.schema import LedgerSchema
 from rsvpq.lanes.snapshot import Snapshot
 
 
@@ -49,6 +51,8 @@ class Lanes:
         self.drafts = StoredDrafts(self.namespace)
         self.registrations = Registrations(self.namespace)
         self.schedule = ScheduleClaims(self.namespace)
+        self.revisions = Revisions(self.namespace)
+        self.schema = LedgerSchema(self.namespace)
         self.certificates = Certificates(self.namespace)
 
     def time_us(self) -> int:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 #: Scripts whose first run after a start of Redis is counted: data that they rely on may be lost.
 _COUNTING = frozenset({"start", "record"})
 
-
 #: Milliseconds within which replicas must confirm a write that has to be replicated.
 _REPLICATED_MS = 1000
 
@@ -26,19 +25,24 @@ class NotReplicated(RedisConnectionError):
     """The primary has written it, but too few replicas confirm that they have it as well."""
 
 
+def prefix_of(name: str) -> str:
+    """Return the prefix of every key of a namespace; in braces, so that all its keys share one cluster slot."""
+    return "{" + name + "}"
+
+
 class Namespace:
     """The keys of one installation in one Redis; docs/lanes.md describes them.
 
     :param redis: a client with ``decode_responses=True`` and with ``encoding_errors`` set to
         :data:`rsvpq.lanes.reading.LENIENT`.
-    :param name: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
+    :param name: its name, see :func:`prefix_of`.
     :param now_us: a clock for tests, in microseconds; by default the clock of Redis is used.
     """
 
     def __init__(self, redis: Redis, name: str = "rsvpq", *, now_us: Callable[[], int] | None = None) -> None:
         # redis-py types every reply as bytes | str, whatever decode_responses says.
         self.redis: Any = redis
-        self.prefix = "{" + name + "}"
+        self.prefix = prefix_of(name)
         self._now_us = now_us
         self._threads = local()
         # Each namespace has its own script digests, so each detects by itself that Redis was restarted and lost them.

@@ -79,6 +79,10 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     workers = [([queue], len(found)) for queue, found in force.workers.items()]
     yield _gauge("rsvpq_workers", "Workers that take from the queue.", workers, "queue")
     yield _gauge("rsvpq_dispatchers", "Dispatchers that run.", [((), len(force.dispatchers))])
+    about = "Different settings that processes run with; more than 1 if one of them has not taken up the applied ones."
+    yield _gauge("rsvpq_settings_in_use", about, [((), force.settings_in_use)])
+    about = "Processes that could not take up the applied settings, or cannot read their list."
+    yield _gauge("rsvpq_settings_kept", about, [((), force.kept)])
     queued = [([queue], length) for queue, length in reading.queued.items()]
     yield _gauge("rsvpq_queue_messages", "Messages that wait with Celery.", queued, "queue")
     pauses = [(["all", "", ""], status.paused is not None)]

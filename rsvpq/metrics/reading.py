@@ -61,6 +61,10 @@ class InstallationReader:
         self._queues = Queues(self._redis, settings.redis.namespace)
         self._list = make_list(settings)
 
+    def renew(self, settings: Settings) -> None:
+        """Go on with other settings, on the same Redis."""
+        self._settings, self._list = settings, make_list(settings)
+
     def is_answered(self) -> bool:
         """Return whether Redis answers.
 
@@ -81,15 +85,16 @@ class InstallationReader:
         :raises RedisError: Redis cannot be reached, or refuses a command. :raises ClusterRefused: it is a node of a
             Redis Cluster.
         """
+        settings = self._settings
         return Reading(
             status=self._lanes.snapshot.status(),
-            force=in_force(self._settings, self._lanes, self._list),
+            force=in_force(settings, self._lanes, self._list),
             groups=self._list.groups(),
-            mode=self._settings.mode,
+            mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
-            schedule_s=_longest_schedule_s(self._settings),
+            schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 from rsvpq.lanes.status import ServerStatus, Status
 from rsvpq.metrics.reading import Reading
 from rsvpq.text import age
+from rsvpq.wiring.revisions import differences
 
 #: Seconds of a hold of a server that are worth a warning.
 LONG_HOLD_S = 900.0
@@ -48,6 +49,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
         *_processes(reading),
         *_lag(reading, lag_warning_s, lag_critical_s),
         *_answers(reading),
+        *_settings(reading),
         *_servers(reading),
         *_certificates(reading),
         *_memory(reading),
@@ -81,6 +83,11 @@ def _answers(reading: Reading) -> Iterator[Trouble]:
         yield Trouble(Severity.WARNING, reading.force.headline)
     if reading.status.dead:
         yield Trouble(Severity.WARNING, f"{reading.status.dead} dead, see 'rsvpq dead'")
+
+
+def _settings(reading: Reading) -> Iterator[Trouble]:
+    if reading.force.settings_in_use > 1 or reading.force.kept:
+        yield Trouble(Severity.WARNING, "; ".join(differences(reading.force.revisions)))
 
 
 def _servers(reading: Reading) -> Iterator[Trouble]:

@@ -8,6 +8,9 @@ from rsvpq.lanes import OperatorAction
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext
 from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.settings.revision import settings_digest
+from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.revisions import reports
 
 
 def terms(context: OperatorContext, group: str = "") -> str:
@@ -111,21 +114,35 @@ def unused(context: LedgerContext) -> str:
 
 def observing(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
     """Return why rsvpq only observes in some or all of the chosen mailboxes; '' if live runs are on in each."""
-    if context.settings.mode == "observe":
+    silent = in_force(context.settings, context.lanes).silent
+    if silent and context.settings.mode == "observe":
         return 'mode = "observe" here, so nothing of this is done until it is "respond" and confirmed'
+    if "config apply" in silent:
+        return 'the workers run with mode = "observe", so nothing of this is done before: rsvpq config apply'
     where = unconfirmed(context, chosen)
     why = f"live runs are not confirmed {where}, so nothing is done there yet: see 'rsvpq confirm --help'"
     return why if where else ""
 
 
 def unconfirmed(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
-    """Return in which of the chosen mailboxes live runs are not confirmed, in words; '' if they are in each."""
-    controls = context.lanes.controls
-    if context.settings.policy.confirmed or controls.confirmed():
-        return ""
-    groups = controls.confirmed_groups()
-    mailboxes = list(chosen)
-    without = sum(mailbox.group not in groups for mailbox in mailboxes)
+    """Return in which of the chosen mailboxes nothing is answered, in words; '' if requests are answered in each."""
+    look, mailboxes = in_force(context.settings, context.lanes), list(chosen)
+    without = sum(not look.answers(mailbox.group) for mailbox in mailboxes)
     if without == len(mailboxes):
         return "here"
     return f"in the groups of {without} of these {len(mailboxes)} mailboxes" if without else ""
+
+
+def remarks(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
+    """Return both :func:`observing` and :func:`unapplied`, '' if there is nothing to say."""
+    return "; ".join(filter(None, (observing(context, chosen), unapplied(context))))
+
+
+def unapplied(context: OperatorContext) -> str:
+    """Return a note if the workers run with other settings than these: they decide by theirs; else ''."""
+    digest = settings_digest(context.settings)
+    others = [one.name for one in reports(context.lanes) if one.works and one.revision.settings != digest]
+    if not others:
+        return ""
+    what = f"decided by the settings that {', '.join(others)} {'runs' if len(others) == 1 else 'run'} with"
+    return f"{what}, which are not those of the file: rsvpq config apply"

@@ -28,6 +28,7 @@ from rsvpq.mail.errors import Busy, NotListed
 from rsvpq.mail.messages import Mailbox
 from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.settings import ConfigError, Problem, Settings, did_you_mean
+from rsvpq.settings.revision import list_digest
 from rsvpq.settings.text_files import read_text
 
 COLUMNS = ("mailbox", "server", "group", "pace", "burst", "concurrency", "weight")
@@ -131,6 +132,23 @@ def select(
         raise ConfigError(problems, _MOST_SHOWN)
     wanted = {name.casefold() for name in names}
     return tuple(mailbox for mailbox in everyone if mailbox.name.casefold() in wanted)
+
+
+def list_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the number and the trimmed fields of each row of a valid list, the header first."""
+    return list(_rows(text, _Report("")))
+
+
+def mailbox_name(text: str, server: str, settings: Settings) -> str:
+    """Return a name that may be in the list for a mailbox on this server.
+
+    :raises ValueError: it may not be, with the remedy.
+    """
+    problems: list[str] = []
+    _require_address(_name(text), server, settings, problems.append)
+    if problems:
+        raise ValueError(problems[0])
+    return text
 
 
 def _rows(text: str, report: _Report) -> Iterator[_Row]:
@@ -250,6 +268,7 @@ class _InForce:
 
     mailboxes: Mapping[str, Mailbox] | None = None
     problem: str = ""
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -288,6 +307,11 @@ class MailboxList:
     def problem(self) -> str:
         """The problem with the file in its present state; '' if none."""
         return self._now().problem
+
+    @property
+    def digest(self) -> str:
+        """The digest of the list in force, as :func:`list_digest` makes it; '' if there is none."""
+        return self._now().digest
 
     def require_any(self) -> None:
         """Raise an error if there is no list in force.
@@ -339,16 +363,17 @@ class MailboxList:
             return
         try:
             listed = {mailbox.name: mailbox for mailbox in read_mailboxes(self.path, self.settings)}
+            digest = list_digest(listed.values())
         except ConfigError as error:
             problem = str(error).partition("\n")[0]
             kept = "the last good one stays in force" if self._in_force.mailboxes is not None else "no list is in force"
             if problem != self._in_force.problem:
                 logger.error("event=mailboxes-unreadable list=%s (%s): %s", self.path, kept, error)  # noqa: TRY400 - no bug
-            self._in_force = _InForce(self._in_force.mailboxes, problem)
+            self._in_force = replace(self._in_force, problem=problem)
             self._retry_at = self.steady() + _RETRY_S
         else:
             logger.info("event=mailboxes-read list=%s mailboxes=%d", self.path, len(listed))
-            self._in_force = _InForce(listed)
+            self._in_force = _InForce(listed, digest=digest)
             self._retry_at = inf
         self._seen = state
 

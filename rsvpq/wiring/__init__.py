@@ -19,6 +19,7 @@ from rsvpq.policy import Policy
 from rsvpq.settings import AuditSettings, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import RETRIES, make_redis
+from rsvpq.settings.usable_redis import SchemaRefused
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
 
@@ -29,7 +30,7 @@ _MOST_CACHED = 10_000
 
 
 def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
-    """Make the lanes of this installation; connects at the first call, which raises ClusterRefused for a Redis Cluster.
+    """Make the lanes of this installation; connects at the first call, which raises ConfigError for an unusable Redis.
 
     :param retries: how often a command is repeated if Redis does not reply.
     """
@@ -52,7 +53,12 @@ def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
 
 
 def configure(lanes: Lanes, settings: Settings) -> None:
-    """Write the configured limits to the ledger; the roots that release items do this when they start."""
+    """Write the configured limits to the ledger, and the schema; the roots that release items do this when they start.
+
+    :raises SchemaRefused: the ledger has a schema that this version cannot use.
+    """
+    if problem := lanes.schema.mark():
+        raise SchemaRefused(settings.redis.place, settings.redis.namespace, problem)
     lanes.controls.configure(
         servers={name: server.limits for name, server in settings.servers.items()},
         mailbox=settings.mailbox_limits,

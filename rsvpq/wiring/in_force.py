@@ -4,16 +4,18 @@
 that only observes, look like a quiet night.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
 from rsvpq.text import printable
 from rsvpq.wiring import make_list
+from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
 #: How a worker of each queue is started.
 STARTS: Mapping[str, str] = {
@@ -80,8 +82,8 @@ class InForce:
     :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
         confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
-        used this Redis. :param rollout: the groups that are answered while all others are only observed; None if all
-        are answered, or none.
+        used this Redis. :param revisions: with which settings the processes run. :param rollout: the groups that
+        are answered while all others are only observed; None if all are answered, or none.
     """
 
     silent: str
@@ -89,6 +91,7 @@ class InForce:
     workers: Mapping[str, Mapping[str, int]]
     dispatchers: tuple[str, ...]
     begun: bool
+    revisions: tuple[SettingsReport, ...] = ()
     rollout: Rollout | None = None
 
     def answers(self, group: str) -> bool:
@@ -106,6 +109,16 @@ class InForce:
             f"answering, confirmed by {self.confirmed}" if self.confirmed else "answering, as policy.confirmed = true"
         )
 
+    @property
+    def settings_in_use(self) -> int:
+        """How many different settings the processes run with; 0 if none reports its own."""
+        return len({one.revision.settings for one in self.revisions})
+
+    @property
+    def kept(self) -> int:
+        """How many processes could not take up what was applied, or cannot read their list."""
+        return sum(bool(one.problem) for one in self.revisions)
+
     def missing(self) -> Iterator[Missing]:
         """Yield which processes do not run although they are needed; nothing before the first start."""
         return self.not_running() if self.begun else iter(())
@@ -118,8 +131,11 @@ class InForce:
             if not self.workers[queue]:
                 yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready copy."""
+    def to_dict(self, revision: Revision | None = None) -> dict[str, Any]:
+        """Return a JSON-ready copy.
+
+        :param revision: that of the settings at hand, with which the processes are compared.
+        """
         return {
             "answering": not self.silent,
             "why_not": self.silent,
@@ -128,6 +144,12 @@ class InForce:
             "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
             "dispatchers": list(self.dispatchers),
             "missing": [one._asdict() for one in self.missing()],
+            "revisions": {
+                one.name: {"revision": str(one.revision), "problem": one.problem, "version": one.version}
+                for one in self.revisions
+            },
+            "files": str(revision) if revision else "",
+            "differences": list(differences(self.revisions, revision)),
         }
 
 
@@ -136,27 +158,43 @@ def in_force(settings: Settings, lanes: Lanes, mailboxes: MailboxList | None = N
 
     :param mailboxes: the list of this process, which is read again only if it has changed.
     """
-    asks = settings.mode == "respond" and not settings.policy.confirmed
-    confirmed = lanes.controls.confirmed() if asks else ""
-    groups = lanes.controls.confirmed_groups() if asks and not confirmed else {}
+    found = reports(lanes)
+    modes = _modes(settings, found)
+    asks = ("respond", False) in modes and ("respond", True) not in modes
+    words = lanes.controls.confirmed() if asks else ""
+    groups = lanes.controls.confirmed_groups() if asks and not words else {}
     rollout = Rollout(groups, (mailboxes or make_list(settings)).groups()) if groups else None
     return InForce(
-        silent=_why_silent(settings, confirmed, rollout),
-        confirmed=confirmed,
-        rollout=rollout,
+        silent="" if words or ("respond", True) in modes else _why_silent(settings, modes, rollout),
+        confirmed=words,
         workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
         dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
         begun=lanes.controls.configured(),
+        revisions=found,
+        rollout=rollout,
     )
 
 
-def _why_silent(settings: Settings, confirmed: str, rollout: Rollout | None) -> str:
+def unreported(lanes: Lanes, found: Iterable[SettingsReport]) -> list[str]:
+    """Return the workers and dispatchers that run and do not report their settings: those of an earlier version."""
+    known = {one.process for one in found}
+    running = [(queue, worker) for queue in STARTS for worker in lanes.registrations.consumers(queue)]
+    running += [("dispatcher", process) for process in lanes.registrations.alive_anywhere("dispatcher")]
+    return [f"{role} {process}" for role, process in running if process not in known]
+
+
+def _modes(settings: Settings, found: Iterable[SettingsReport]) -> set[tuple[str, bool]]:
+    """Return the modes in force, each with whether settings confirm it: those of the workers, whatever a file says."""
+    running = {(one.mode, one.confirmed) for one in found if one.works}
+    return running or {(settings.mode, settings.policy.confirmed)}
+
+
+def _why_silent(settings: Settings, modes: Iterable[tuple[str, bool]], rollout: Rollout | None) -> str:
+    if rollout:
+        where = f"live runs are confirmed only in {rollout}: 'rsvpq confirm --group' one of the list"
+        return where if rollout.answered == 0 else ""
+    if any(mode == "respond" for mode, _ in modes):
+        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
     if settings.mode == "observe":
         return 'mode = "observe" in these settings'
-    if settings.policy.confirmed or confirmed:
-        return ""
-    if rollout is None:
-        return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
-    if rollout.answered == 0:
-        return f"live runs are confirmed only in {rollout}: 'rsvpq confirm --group' one of the list"
-    return ""
+    return 'mode = "observe" in the settings that the workers run with; to bring these into force: rsvpq config apply'

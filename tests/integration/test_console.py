@@ -28,6 +28,7 @@ from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.certificates import Authority
+from tests.support.forked_command import run_rsvpq
 from tests.support.installation import Installation, report_processes
 from tests.support.lanes_with_clock import Clock
 from tests.support.running_console import PASSWORDS, ConsoleClient, client_of, running_console, write_logins
@@ -575,6 +576,10 @@ def run(installation: Installation, **more: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
+def _without(shown: str, words: str) -> str:
+    return "" if words in shown else shown
+
+
 def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_signal(
     installation: Installation, lanes: Lanes, tmp_path: Path
 ) -> None:
@@ -594,8 +599,13 @@ def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_sig
             assert "rsvpq.toml has changed" not in text_of(reply)
             cookies = {cookie.name: cookie.secure for cookie in anna.http.cookies}
             assert cookies == {"__Host-rsvpq-session": True, "__Host-rsvpq-session-xsrf": True}
-            installation.write("# changed\n")
-            assert "rsvpq.toml has changed since the console was started: restart it" in text_of(anna.get("/drafts"))
+            installation.config.write_text(installation.config.read_text().replace('"respond"', '"observe"'))
+            shown = text_of(anna.get("/drafts"))
+            assert "rsvpq.toml has changed, and the former settings are still in force: rsvpq config apply" in shown
+            applied = run_rsvpq(("config", "apply", "--no-wait"), environment_of(installation, **more))
+            assert applied.returncode == 0, applied.stderr
+            until(lambda: _without(text_of(anna.get("/drafts")), "has changed"), "the console takes it up")
+            until(lambda: 'mode = "observe"' in text_of(anna.get("/drafts")), "its pages show what it means")
         os.kill(part.pid, signal.SIGTERM)
         assert part.process.wait(WAIT_S) == 0
         assert PASSWORDS["anna"] not in log.read_text()

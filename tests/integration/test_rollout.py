@@ -145,8 +145,8 @@ def test_a_group_that_the_list_has_no_longer_is_no_answering(unconfirmed: Instal
     ("selected", "said"),
     [
         (("--group", "sales"), ""),
-        (("--group", "legal"), "live runs are not confirmed here, so this scan only observes"),
-        (("--all",), "live runs are not confirmed in the groups of 1 of these 3 mailboxes"),
+        (("--group", "legal"), "this scan only observes: live runs are not confirmed here"),
+        (("--all",), "this scan only observes: live runs are not confirmed in the groups of 1 of these 3 mailboxes"),
     ],
 )
 def test_a_scan_says_where_it_only_observes(
