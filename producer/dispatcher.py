@@ -18,7 +18,7 @@ from threading import Event
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from producer.schedule import ScheduledScan, due_scans, trigger_scan
+from producer.schedule import ScheduledScan, due_scans, keep_quiet, trigger_scan
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.health.register import register_of
@@ -141,6 +141,7 @@ class Dispatcher:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
         self._end_pauses()
         self._repair()
+        keep_quiet(self.lanes, self.schedules)
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
@@ -212,7 +213,8 @@ def main() -> None:
 
 
 def _schedules(settings: Settings) -> list[ScheduledScan]:
-    return [ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule]
+    namespace = settings.redis.namespace
+    return [ScheduledScan(schedule.timetable(namespace), schedule.group) for schedule in settings.schedule]
 
 
 def _ended_pause(audit: Audit, scope: Scope, name: str, until: str) -> OperatorAction:

@@ -50,13 +50,13 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
     now = parts.now
     covered = read_coverage(now.settings, lanes, now.mailboxes.by_name())
-    force = {**in_force(now.settings, lanes).to_dict(), "coverage": covered.to_dict()}
+    force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
     return {"in_force": force, **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
 def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "", lasts: str = "") -> str:
-    """Pause all, a server or a mailbox; ``lasts`` is for how long, such as ``2h``: '' is until somebody resumes."""
+    """Pause all, a server, a group or a mailbox; ``lasts`` is for how long, such as ``2h``; '': until a resume."""
     try:
         for_s = Duration.parse(lasts).seconds if lasts else None
     except ValueError as error:

@@ -83,7 +83,9 @@ def _give_back(now: Parts, attempt: Attempt) -> None:
     """Return the item's place in the cap of its run, because it is not answered."""
     run = attempt.start.payload.get("run", "")
     if run:
-        lanes.run_budget(run, now.settings.policy.most_answers_per_run).give_back_of(attempt.start.id)
+        group = attempt.start.payload.get("group", "")
+        caps = now.settings.policy.caps_of(group)
+        lanes.run_budget(run, caps.per_run, group, caps.per_run_of_group).give_back_of(attempt.start.id)
 
 
 def _open(now: Parts, attempt: Attempt) -> Outcome:

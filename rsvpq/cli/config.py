@@ -22,6 +22,7 @@ from rsvpq.cli.options import json_option, who_option
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.ops import InvalidRequest, configuration, open_context
+from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import (
     SLOWEST_EWS,
     ConfigError,
@@ -176,7 +177,14 @@ def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checke
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
-    if problems := [*empty, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
+    never = [
+        loaded.origins.problem(
+            ("schedule", index, "cron"), "never runs: all its times are in quiet hours; change one or the other"
+        )
+        for index, found in enumerate(upcoming_runs(loaded.settings, 1))
+        if not found.runs
+    ]
+    if problems := [*empty, *never, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
         raise ConfigError(in_file_order(problems))
     return Checked(loaded, mailboxes, in_file_order(_warnings(loaded, mailboxes)))
 
@@ -194,11 +202,11 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
     yield "retries", f"{settings.retry.attempts} attempts, over {horizon}; then dead"
     for name, count in sorted(in_group.items()):
-        yield "group", f"{name or '(none)'}: {_count(count)}"
+        yield "group", f"{name or '(none)'}: {_count(count)}{policy_check.caps(settings, name)}"
     yield "policy", policy_check.summary(settings)
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
-        yield "schedule", f"every {schedule.every}: {scope}"
+        yield "schedule", f"{schedule.words}: {scope}"
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
@@ -213,8 +221,9 @@ def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
 def _mode(settings: Settings) -> str:
     if settings.mode == "observe":
         return "observe: nothing is answered"
-    confirmed = "policy.confirmed = true, so answers begin with the first scan"
-    return f"respond: {confirmed if settings.policy.confirmed else 'answers begin after rsvpq confirm, once'}"
+    if settings.policy.confirmed:
+        return "respond: policy.confirmed = true, so answers begin with the first scan"
+    return "respond: answers begin after rsvpq confirm, once; or group by group, after rsvpq confirm --group"
 
 
 def _lanes(settings: Settings) -> str:

@@ -62,6 +62,9 @@ def mailboxes(
     click.echo(_totals(found))
     for name, hold in found.held_servers.items():
         click.echo(printable(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}"))
+    for name, pause in found.paused_groups.items():
+        by = f" by {pause.by}" if pause.by else ""
+        click.echo(printable(f"group {name} is paused{by}, {age(pause.age_s)} ago: {pause.reason}"))
     if found.rows:
         _print_rows([tuple(map(printable, _cells(row))) for row in found.rows])
     elif state:

@@ -61,7 +61,7 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
     warnings = []
-    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context)):
+    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
         warnings.append(f"this scan only observes: {silent}")
     if note := confirmation.unapplied(context):
         warnings.append(note)

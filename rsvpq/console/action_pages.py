@@ -104,7 +104,7 @@ class ActionPage(ConsolePage):
 
 
 class _Scoped(ActionPage):
-    """An action on everything, a server or a mailbox."""
+    """An action on everything, a server, a group or a mailbox."""
 
     def scope(self, context: OperatorContext) -> tuple[Scope, str]:
         """Return the scope and the name.
@@ -113,7 +113,7 @@ class _Scoped(ActionPage):
         """
         scope = {word: word for word in get_args(Scope)}.get(self.given("scope"))
         if scope is None:
-            raise InvalidRequest("unknown scope: use all, server or mailbox")
+            raise InvalidRequest("unknown scope: use all, server, group or mailbox")
         return scope, context.resolve_name(scope, self.given("name"))
 
     def form_of(self, context: OperatorContext, verb: str, about: Sequence[str], fields: Sequence[Field] = ()) -> Form:
@@ -126,7 +126,7 @@ class _Scoped(ActionPage):
 
 
 class PausePage(_Scoped):
-    """Pause everything, a server or a mailbox."""
+    """Pause everything, a server, a group or a mailbox."""
 
     def form(self, context: OperatorContext) -> Form:
         """Return the form."""
@@ -162,9 +162,7 @@ class LimitPage(_Scoped):
 
     def form(self, context: OperatorContext) -> Form:
         """Return the form, with the limits as they are."""
-        scope, name = self.scope(context)
-        if scope == "all":
-            raise InvalidRequest("limits apply to a server or a mailbox; name one")
+        scope, name = self._limited(context)
         about = [control.limits(context, scope, name), "What is left empty stays as it is."]
         fields = (
             Field("rate", "Rate", "items per time, such as 4/s or 30/min"),
@@ -176,14 +174,18 @@ class LimitPage(_Scoped):
 
     def act(self, context: OperatorContext, reason: str) -> list[str]:
         """Set the limits."""
-        scope, name = self.scope(context)
-        if scope == "all":
-            raise InvalidRequest("limits apply to a server or a mailbox; name one")
+        scope, name = self._limited(context)
         numbers = {name: self._count(name) for name in ("burst", "concurrency")}
         given = control.GivenLimits(self.given("rate").strip() or None, reset=bool(self.given("reset")), **numbers)
         if not any(given.values.values()):
             raise InvalidRequest("no limit is given: fill in one, or restore the configured ones")
         return [control.limit(context, scope, name, given, reason)]
+
+    def _limited(self, context: OperatorContext) -> tuple[control.LimitedScope, str]:
+        scope, name = self.scope(context)
+        if scope not in ("server", "mailbox"):
+            raise InvalidRequest("limits apply to a server or a mailbox; name one")
+        return scope, name
 
     def _count(self, name: str) -> int | None:
         text = self.given(name).strip()

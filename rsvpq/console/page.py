@@ -19,6 +19,7 @@ from rsvpq.console.readings import Readings
 from rsvpq.console.sessions import Attempts, ConsoleSession, Sessions
 from rsvpq.console.shared import Seen
 from rsvpq.ops import InvalidRequest, OperatorContext, open_context
+from rsvpq.ops.control import group_stops
 from rsvpq.report.wording import grouped
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
@@ -180,6 +181,7 @@ class ConsolePage(RequestHandler):
             "age": age,
             "ago": ago,
             "grouped": grouped,
+            "group_stops": group_stops,
             "utc": utc,
             "link": link,
             "version": __version__,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from shlex import quote
 
 from redis.exceptions import RedisError
 
@@ -13,6 +14,7 @@ from rsvpq.settings import Settings
 from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
+from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
 
@@ -143,6 +145,7 @@ def _scans(covered: Coverage, notes: Notes) -> None:
 def _stopped(status: Status, notes: Notes) -> None:
     if status.paused:
         notes.warn("paused", f"everything: {status.paused.reason}", "rsvpq resume all")
+    _stopped_groups(status, notes)
     for name, server in sorted(status.servers.items()):
         if server.paused:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
@@ -151,3 +154,13 @@ def _stopped(status: Status, notes: Notes) -> None:
             text = f"{name} is held: backing off for another {server.held_s:.0f} s{why}"
             remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
+
+
+def _stopped_groups(status: Status, notes: Notes) -> None:
+    for name, group in status.groups.items():
+        if group.paused:
+            notes.warn("paused", f"group {name}: {group.paused.reason}", f"rsvpq resume group {quote(name)}")
+    quiet = {"": status.quiet_s, **{f" of group {name}": group.quiet_s for name, group in status.groups.items()}}
+    for whose, left_s in quiet.items():
+        if left_s:
+            notes.ok("quiet", f"quiet hours{whose} for another {age(left_s)}: nothing new starts")

@@ -91,11 +91,12 @@ def limit_fields(limits: Limits) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The lane of a mailbox: its name, its server, and its own limits.
+    """The lane of a mailbox: its name, its server, its own limits, and its group.
 
-    ``limits`` is None if the default limits of the ledger apply.
+    ``limits`` is None if the default limits of the ledger apply; ``group`` is '' if it has none.
     """
 
     name: str
     server: str
     limits: Limits | None = None
+    group: str = ""

@@ -50,6 +50,8 @@ class Namespace:
         self._scripts: dict[str, Script] = {script: redis.register_script(text) for script, text in texts.items()}
         #: The key of the general settings and the pause of all lanes, a hash.
         self.general = self.key("cfg")
+        #: The key of the names of all groups about which the ledger knows something, a set.
+        self.groups = self.key("groups")
         #: The key of the names of all servers, a set.
         self.servers = self.key("servers")
         #: The key of the names of all mailboxes to which a scan was ever offered, a set.
@@ -78,6 +80,10 @@ class Namespace:
     def server(self, name: str) -> str:
         """Return the key of a server, a hash."""
         return self.key("server", name)
+
+    def group(self, name: str) -> str:
+        """Return the key of a group of mailboxes, a hash."""
+        return self.key("group", name)
 
     def unfinished(self, server: str) -> str:
         """Return the key of a server's unfinished messages, a sorted set by the time of their offer."""

@@ -6,12 +6,12 @@ of others. Everything here is read from the ledger and the list; no server is as
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
 from rsvpq.lanes.snapshot import MailboxState
-from rsvpq.lanes.status import Hold
+from rsvpq.lanes.status import Hold, Pause
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
@@ -67,13 +67,15 @@ class Examined:
     """The result of an examination.
 
     ``mailboxes`` is the number of examined ones, ``unwell`` the number of those that are not well, and ``states`` how
-    many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now.
+    many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now, and
+    ``paused_groups`` the paused groups, whose mailboxes have no symptom for that.
     """
 
     mailboxes: int
     unwell: int
     states: Mapping[State, int]
     held_servers: Mapping[str, Hold]
+    paused_groups: Mapping[str, Pause]
     rows: Sequence[MailboxHealth]
 
     def to_dict(self) -> dict[str, Any]:
@@ -83,6 +85,7 @@ class Examined:
             "unwell": self.unwell,
             "states": dict(self.states),
             "held_servers": {name: asdict(hold) for name, hold in self.held_servers.items()},
+            "paused_groups": {name: asdict(pause) for name, pause in self.paused_groups.items()},
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -138,6 +141,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
         unwell=sum(bool(row.symptoms) for row in rows),
         states={state: counted[state] for state in STATES if counted[state]},
         held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
+        paused_groups={name: one for name, one in snapshot.group_pauses().items() if choice.group in ("", name)},
         rows=sorted(filter(choice.returns, rows), key=_urgency),
     )
 
@@ -159,9 +163,17 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
     row = _Examiner(Periods(settings), snapshot.holds("server", [server])).examine(name, listed, state)
+    if listed and (pause := snapshot.group_pauses().get(listed.group)):
+        row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
     lane = look.mailbox(context, name) if state and state.server else {}
     totals = asdict(state.totals) if state and state.totals else None
     return {**lane, **row.to_dict(), "last_scan": totals}
+
+
+def _paused_group(group: str, pause: Pause) -> Symptom:
+    by = f" by {pause.by}" if pause.by else ""
+    reason = f"its group {group} is paused{by}: {pause.reason}"
+    return Symptom("paused", pause.age_s, reason, f"rsvpq resume group {quote(group)}")
 
 
 @dataclass(frozen=True, slots=True)

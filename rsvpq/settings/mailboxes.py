@@ -14,6 +14,7 @@ import csv
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -292,6 +293,11 @@ class MailboxList:
     def names(self) -> frozenset[str]:
         """Return the names in the list that is in force."""
         return frozenset(self._now().mailboxes or ())
+
+    def groups(self) -> Mapping[str, int] | None:
+        """Return the number of mailboxes in each group, '' for those without one; None if there is no list in force."""
+        listed = self._now().mailboxes
+        return None if listed is None else Counter(mailbox.group for mailbox in listed.values())
 
     def by_name(self) -> Mapping[str, Mailbox]:
         """Return the list that is in force, by name."""

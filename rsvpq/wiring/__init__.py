@@ -25,6 +25,8 @@ from rsvpq.tasks.queues import Queues
 
 #: Seconds for which a confirmation of live runs is cached.
 CONFIRMATION_TTL_S = 5
+#: The most groups whose confirmation is cached; that of others is looked up each time.
+_MOST_CACHED = 10_000
 
 
 def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
@@ -104,9 +106,10 @@ def make_list(settings: Settings) -> MailboxList:
 
 
 class PolicyInForce:
-    """The policy of the settings; it only observes until an operator has confirmed live runs.
+    """The policy of the settings; in a group of mailboxes it only observes until an operator has confirmed live runs.
 
-    Thousands of inboxes may hold years of requests, and answers cannot be revoked.
+    Thousands of inboxes may hold years of requests, and answers cannot be revoked. An operator confirms the groups one
+    after the other, or all mailboxes at once.
     """
 
     def __init__(self, settings: Settings, lanes: Lanes) -> None:
@@ -114,17 +117,22 @@ class PolicyInForce:
         self._observing = replace(settings.decisions, mode="observe")
         self._confirmed = settings.policy.confirmed or settings.mode == "observe"
         self._lanes = lanes
-        self._cached: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
+        self._cached: TTLCache[str, bool] = TTLCache(_MOST_CACHED, CONFIRMATION_TTL_S)
 
-    def __call__(self) -> Policy:
-        """Return the policy in force; a confirmation is cached for a few seconds, its absence is not.
+    def __call__(self, group: str) -> Policy:
+        """Return the policy in force for the mailboxes of a group; '' for those without a group.
 
-        So a scan right after the confirmation answers already.
+        A confirmation is cached for a few seconds, its absence is not. So a scan right after the confirmation answers
+        already.
         """
         # One lookup only: the cached value may expire between two lookups.
-        if self._confirmed or "" in self._cached:
+        if self._confirmed or group in self._cached:
             return self._policy
-        if not self._lanes.controls.confirmed():
+        if not self._lanes.controls.confirmed(group):
             return self._observing
-        self._cached[""] = True
+        self._cached[group] = True
         return self._policy
+
+    def fingerprint(self, group: str) -> str:
+        """Return the fingerprint of the policy in force for the mailboxes of a group."""
+        return self(group).fingerprint(group)

@@ -12,7 +12,6 @@ from redis.exceptions import RedisError
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import sentinel_options
@@ -76,7 +75,7 @@ def watch_settings(live: LiveSettings) -> None:
 
 
 def make_carrier(
-    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: Callable[[], Policy]
+    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: wiring.PolicyInForce
 ) -> Carrier:
     """Make the carrier of a worker process, which processes only mailboxes of the list."""
     return Carrier(
@@ -88,7 +87,7 @@ def make_carrier(
         redaction=wiring.make_redaction(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
-        fingerprint=lambda group: policy().fingerprint(group),
+        fingerprint=policy.fingerprint,
     )
 
 

@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings
+from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
+from rsvpq.text import printable
+from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
 #: How a worker of each queue is started.
@@ -21,6 +24,8 @@ STARTS: Mapping[str, str] = {
     contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
 }
 DISPATCHER = "python -m producer.dispatcher"
+#: At most this many groups are named.
+_NAMED = 5
 
 
 class Missing(NamedTuple):
@@ -35,13 +40,50 @@ class Missing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Rollout:
+    """Live runs that are confirmed for single groups of mailboxes only.
+
+    :param confirmed: by group, who confirmed it, and when. :param listed: by group, how many mailboxes the list has;
+        None if it cannot be read.
+    """
+
+    confirmed: Mapping[str, str]
+    listed: Mapping[str, int] | None
+
+    @property
+    def answered(self) -> int | None:
+        """The number of mailboxes that are answered; None if the list cannot be read."""
+        return None if self.listed is None else sum(self.listed.get(group, 0) for group in self.confirmed)
+
+    def __str__(self) -> str:
+        named = ", ".join(map(printable, list(self.confirmed)[:_NAMED]))
+        others = f" and {len(self.confirmed) - _NAMED} more" if len(self.confirmed) > _NAMED else ""
+        if self.listed is None:
+            return f"groups {named}{others} (the list of mailboxes cannot be read)"
+        return f"groups {named}{others} ({self.answered} of {sum(self.listed.values())} mailboxes)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        listed = self.listed or {}
+        return {
+            "groups": {
+                group: {"confirmed": words, "mailboxes": listed.get(group, 0)}
+                for group, words in self.confirmed.items()
+            },
+            "answered_mailboxes": self.answered,
+            "listed_mailboxes": None if self.listed is None else sum(self.listed.values()),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class InForce:
     """What is in force now.
 
     :param silent: why no request is answered, although scans run; '' if answers are sent. :param confirmed: who
         confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
-        used this Redis. :param revisions: with which settings the processes run.
+        used this Redis. :param revisions: with which settings the processes run. :param rollout: the groups that
+        are answered while all others are only observed; None if all are answered, or none.
     """
 
     silent: str
@@ -50,12 +92,19 @@ class InForce:
     dispatchers: tuple[str, ...]
     begun: bool
     revisions: tuple[SettingsReport, ...] = ()
+    rollout: Rollout | None = None
+
+    def answers(self, group: str) -> bool:
+        """Return whether requests in the mailboxes of a group are answered; '' for those without a group."""
+        return not self.silent and (self.rollout is None or group in self.rollout.confirmed)
 
     @property
     def headline(self) -> str:
         """Say in one line whether anything is answered."""
         if self.silent:
             return f"NOTHING IS ANSWERED: {self.silent}"
+        if self.rollout:
+            return f"answering in {self.rollout}, observing elsewhere: not confirmed"
         return (
             f"answering, confirmed by {self.confirmed}" if self.confirmed else "answering, as policy.confirmed = true"
         )
@@ -91,6 +140,7 @@ class InForce:
             "answering": not self.silent,
             "why_not": self.silent,
             "confirmed": self.confirmed,
+            "rollout": self.rollout.to_dict() if self.rollout else None,
             "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
             "dispatchers": list(self.dispatchers),
             "missing": [one._asdict() for one in self.missing()],
@@ -103,19 +153,25 @@ class InForce:
         }
 
 
-def in_force(settings: Settings, lanes: Lanes) -> InForce:
-    """Look at what is in force now, with a few commands to Redis."""
+def in_force(settings: Settings, lanes: Lanes, mailboxes: MailboxList | None = None) -> InForce:
+    """Look at what is in force now, with a few commands to Redis.
+
+    :param mailboxes: the list of this process, which is read again only if it has changed.
+    """
     found = reports(lanes)
     modes = _modes(settings, found)
-    words = lanes.controls.confirmed()
-    answers = ("respond", True) in modes or (bool(words) and ("respond", False) in modes)
+    asks = ("respond", False) in modes and ("respond", True) not in modes
+    words = lanes.controls.confirmed() if asks else ""
+    groups = lanes.controls.confirmed_groups() if asks and not words else {}
+    rollout = Rollout(groups, (mailboxes or make_list(settings)).groups()) if groups else None
     return InForce(
-        silent="" if answers else _why_silent(settings, modes),
-        confirmed=words if answers and ("respond", True) not in modes else "",
+        silent="" if words or ("respond", True) in modes else _why_silent(settings, modes, rollout),
+        confirmed=words,
         workers={queue: lanes.registrations.consumers(queue) for queue in STARTS},
         dispatchers=tuple(lanes.registrations.alive_anywhere("dispatcher")),
         begun=lanes.controls.configured(),
         revisions=found,
+        rollout=rollout,
     )
 
 
@@ -133,7 +189,10 @@ def _modes(settings: Settings, found: Iterable[SettingsReport]) -> set[tuple[str
     return running or {(settings.mode, settings.policy.confirmed)}
 
 
-def _why_silent(settings: Settings, modes: Iterable[tuple[str, bool]]) -> str:
+def _why_silent(settings: Settings, modes: Iterable[tuple[str, bool]], rollout: Rollout | None) -> str:
+    if rollout:
+        where = f"live runs are confirmed only in {rollout}: 'rsvpq confirm --group' one of the list"
+        return where if rollout.answered == 0 else ""
     if any(mode == "respond" for mode, _ in modes):
         return "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
     if settings.mode == "observe":

@@ -134,6 +134,21 @@ def test_a_pause_stands_above_everything_with_who_and_why(anna: ConsoleClient, l
     assert re.search(r"paused \d+ s ago: new disks", shown)
 
 
+def test_a_group_that_is_paused_or_rests_is_said_on_every_page(anna: ConsoleClient, lanes: Lanes) -> None:
+    lanes.controls.pause("group", "sales", reason="wrong rule")
+    now_us = lanes.time_us()
+    lanes.controls.rest("legal", (now_us - 1_000_000, now_us + 7_300_000_000))
+    shown = text_of(anna.get("/"))
+    assert "GROUP sales IS PAUSED 0 s ago: wrong rule" in shown
+    assert "Resume group sales" in shown
+    assert "GROUP legal HAS QUIET HOURS for another 2 h: nothing new starts there" in text_of(anna.get("/dead"))
+    assert "resumed: group sales" in text_of(
+        anna.post("/resume", {"scope": "group", "name": "sales", "why": "repaired"})
+    )
+    lanes.controls.rest("legal", None)
+    assert "limits apply to a server or a mailbox" in text_of(anna.get("/limit?scope=group&name=sales"))
+
+
 def test_a_queue_without_a_worker_and_a_policy_that_only_observes_are_said(installation: Installation) -> None:
     installation.write("[policy]\n")
     installation.lanes()

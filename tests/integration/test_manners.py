@@ -48,7 +48,7 @@ ALONE = ("console", "password")
 #: Commands that are recorded in the audit.
 RECORDED = {
     *(("pause",), ("resume",), ("limit",), ("confirm",), ("scan",), ("explain",)),
-    *(("dead", "retry"), ("dead", "drop"), ("drafts", "send")),
+    *(("dead", "retry"), ("dead", "drop"), ("drafts", "send"), ("policy", "diff"), ("doctor",)),
 }
 
 
@@ -76,7 +76,7 @@ def test_every_command_has_a_document_and_its_settings(words: tuple[str, ...]) -
         (("pause", "server", "mail1"), {"action", "scope", "name", "text", "warnings"}),
         (("resume", "all"), {"action", "scope", "name", "text", "warnings"}),
         (("confirm", "--yes"), {"action", "text", "warnings"}),
-        (("confirm", "--withdraw"), {"action", "text", "warnings"}),
+        (("schedule",), {"schedules"}),
         (("scan", "--all"), {"action", "mailboxes", "task", "text", "warnings"}),
         (("reconcile", "adele"), {"action", "mailboxes", "task", "text", "warnings"}),
         (("dead", "drop", "--all"), {"action", "dropped", "left", "text", "warnings"}),
