@@ -96,7 +96,7 @@ class Override:
         """
         interval, burst, concurrency, by, at_us = fields
         pace = number_of(interval)
-        limits = (str(Rate(1e6 / pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
+        limits = (str(Rate.of_interval(pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
         return cls(*limits, by or "", age_s(at_us, now_us)) if any(limits) else None
 
     @property

@@ -1,5 +1,6 @@
 """Confirm live runs, of all mailboxes or of one group; withdraw that; explain why a request would have no effect."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -34,6 +35,17 @@ def terms(context: OperatorContext, group: str = "") -> str:
     return f"{where}, at most {caps}; answers cannot be recalled"
 
 
+def unconfirmed_groups(context: OperatorContext) -> dict[str, int]:
+    """Return the groups that can be confirmed one by one, each with the number of its mailboxes; none if all are.
+
+    :raises ConfigError: the list cannot be read.
+    """
+    if confirmed(context):
+        return {}
+    found = Counter(one.group for one in read_mailboxes(context.settings.mailboxes, context.settings) if one.group)
+    return {group: found[group] for group in sorted(found.keys() - context.lanes.controls.confirmed_groups())}
+
+
 def confirm(context: OperatorContext, reason: str = "", group: str = "") -> str:
     """Let live runs begin: in the mailboxes of a group, or in all.
 
@@ -66,8 +78,8 @@ def withdraw(context: OperatorContext, reason: str = "", group: str = "") -> str
     """
     if context.settings.policy.confirmed:
         raise InvalidRequest(
-            "policy.confirmed = true in the settings: there is nothing to withdraw; set it to false and restart the "
-            "processes, or use 'rsvpq pause' to stop at once"
+            "policy.confirmed = true in the settings: there is nothing to withdraw; set it to false and run "
+            "'rsvpq config apply', or use 'rsvpq pause' to stop at once"
         )
     if group:
         _require_single_groups(context, group)
@@ -85,8 +97,8 @@ def _require_single_groups(context: OperatorContext, group: str) -> None:
     """
     if context.settings.policy.confirmed:
         raise InvalidRequest(
-            "policy.confirmed = true in the settings confirms all mailboxes: set it to false and restart the processes "
-            f"to confirm {group!r} alone"
+            "policy.confirmed = true in the settings confirms all mailboxes: set it to false and run 'rsvpq config "
+            f"apply' to confirm {group!r} alone"
         )
     if words := context.lanes.controls.confirmed():
         raise InvalidRequest(

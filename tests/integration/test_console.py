@@ -370,6 +370,25 @@ def test_live_runs_are_confirmed_as_by_the_command(installation: Installation) -
     ]
 
 
+def test_a_group_is_confirmed_and_withdrawn_alone(installation: Installation) -> None:
+    installation.write("[policy]\n")
+    (installation.directory / "mailboxes.csv").write_text("mailbox,server,group\nadele,mail1,pilot\nbob,mail1,<b>all\n")
+    lanes = installation.lanes()
+    with (
+        running_console(installation.settings, write_logins(installation.directory / "logins")) as url,
+        client_of(url, "anna") as anna,
+    ):
+        assert "only <b>all (1) only pilot (1)" in text_of(anna.get("/confirm"))
+        assert "in 1 of 2 mailboxes" in text_of(anna.get("/confirm?group=pilot"))
+        answer = {"why": "looked", "yes": "1", "group": "pilot"}
+        assert "answering in groups pilot (1 of 2 mailboxes)" in text_of(anna.post("/confirm", answer))
+        assert (lanes.controls.confirmed(), [*lanes.controls.confirmed_groups()]) == ("", ["pilot"])
+        assert "only pilot" not in text_of(anna.get("/confirm"))
+        assert "only pilot" in text_of(anna.get("/withdraw"))
+        assert "NOTHING IS ANSWERED" in text_of(anna.post("/withdraw", {"why": "a mistake", "group": "pilot"}))
+        assert lanes.controls.confirmed_groups() == {}
+
+
 def test_nothing_is_confirmed_while_the_mode_is_observe(installation: Installation) -> None:
     installation.config.write_text(installation.config.read_text().replace('mode = "respond"', 'mode = "observe"'))
     installation.lanes()
