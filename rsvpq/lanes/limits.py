@@ -35,7 +35,7 @@ class Rate:
 
     @classmethod
     def of_interval(cls, interval_us: float) -> "Rate":
-        """Return the roundest rate with this interval: 120/s for 8333 microseconds, where the exact one is 120.0048/s."""
+        """Return the roundest rate with this interval: 120/s for 8333 microseconds, which exactly is 120.0048/s."""
         exact = 1_000_000 / interval_us
         for digits in range(1, _DIGITS + 1):
             for seconds in _PERIOD_S.values():
