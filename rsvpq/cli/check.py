@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document
 from rsvpq.cli.options import json_option, to_seconds
+from rsvpq.lanes.status import Status
 from rsvpq.metrics.reading import InstallationReader, Reading
 from rsvpq.metrics.troubles import LATE_SCANS, Severity, Trouble, troubles
 from rsvpq.settings import ConfigError, load_settings
@@ -95,7 +96,18 @@ def check(lag_warning_s: float, lag_critical_s: float, as_json: bool, config_fil
 def _text(reading: Reading, found: list[Trouble]) -> str:
     if found:
         return "; ".join(one.text for one in found)
-    return f"{reading.force.headline}; the oldest item has waited {age(reading.status.oldest_s or 0.0)}"
+    waited = f"the oldest item has waited {age(reading.status.oldest_s or 0.0)}"
+    return "; ".join((reading.force.headline, *_left_alone(reading.status), waited))
+
+
+def _left_alone(status: Status) -> Iterator[str]:
+    """Yield what is paused or held, which alone is not trouble, though nobody may take it for being worked."""
+    if status.paused:
+        yield f"everything is paused: {status.paused.reason}"
+    if paused := [name for name, server in status.servers.items() if server.paused]:
+        yield f"paused: {', '.join(paused)}"
+    if held := [name for name, server in status.servers.items() if server.held_s]:
+        yield f"held: {', '.join(held)}"
 
 
 def _figures(reading: Reading, lag_warning_s: float, lag_critical_s: float) -> Iterator[Figure]:

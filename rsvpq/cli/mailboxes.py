@@ -60,11 +60,8 @@ def mailboxes(
         print_document(found.to_dict())
         return
     click.echo(_totals(found))
-    for name, hold in found.held_servers.items():
-        click.echo(printable(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}"))
-    for name, pause in found.paused_groups.items():
-        by = f" by {pause.by}" if pause.by else ""
-        click.echo(printable(f"group {name} is paused{by}, {age(pause.age_s)} ago: {pause.reason}"))
+    for obstacle in found.obstacles:
+        click.echo(printable(obstacle))
     if found.rows:
         _print_rows([tuple(map(printable, _cells(row))) for row in found.rows])
     elif state:
@@ -143,12 +140,14 @@ def _print_rows(rows: list[tuple[str, ...]]) -> None:
 
 def _page(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['mailbox']}  server {found['server']}, group {found['group'] or '-'}"
+    for obstacle in found["obstacles"]:
+        yield f"    {obstacle}"
     for symptom in found["symptoms"]:
         since = f" for {age(symptom['since_s'])}" if symptom["since_s"] is not None else ""
         yield f"    {symptom['state']}{since}: {symptom['reason']}"
         yield f"    what to do: {symptom['remedy']}"
     if not found["symptoms"]:
-        yield "    it is well"
+        yield f"    it is well{', and nothing of it is worked' if found['obstacles'] else ''}"
     totals = found["last_scan"]
     if found["scanned_s"] is not None:
         saw = f": found {totals['found']}, held back {totals['capped']}, unreadable {totals['unreadable']}"

@@ -10,6 +10,7 @@ from rsvpq.cli.dry_run import FORMS, run
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import json_option, mailboxes_option, the_format, timeout_option, who_option
 from rsvpq.ops import confirmation, open_context, scans
+from rsvpq.ops.mailboxes import obstacles
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
@@ -56,7 +57,7 @@ def scan(  # noqa: PLR0913 - one argument for each option
 
 
 def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | None, *, as_json: bool) -> None:
-    """Trigger a scan of the selected mailboxes, and show why it may answer nothing."""
+    """Trigger a scan of the selected mailboxes, and show why it may wait, or answer nothing."""
     context = open_context(load_settings(config_file))
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
@@ -68,5 +69,9 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     if warning := confirmation.unused(context):
         warnings.append(warning)
     warnings += map(str, in_force(context.settings, context.lanes).missing())
+    groups = {mailbox.group for mailbox in chosen}
+    paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
+    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
+    warnings += [f"{obstacle}; its scans wait" for obstacle in stopped]
     done = f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}"
     print_action(kind, done, as_json=as_json, warnings=warnings, facts={"mailboxes": len(chosen), "task": task_id})

@@ -53,7 +53,10 @@ class Rate:
         for unit, seconds in _PERIOD_S.items():
             count = round(self.per_second * seconds, 6)
             if count >= 1 or unit == "h":
-                return f"{count:g}/{unit}"
+                # An interval is whole microseconds: 120/s comes back as 120.0048/s, which is the same pace.
+                whole = round(count)
+                same = whole > 0 and Rate(whole / seconds).interval_us == self.interval_us
+                return f"{whole}/{unit}" if same else f"{count:g}/{unit}"
         raise AssertionError("unreachable: the last unit always returns")
 
 

@@ -46,7 +46,7 @@ class Pause:
     def of(cls, fields: Sequence[str | None], now_us: int) -> "Pause | None":
         """Read :data:`PAUSE_FIELDS`; None if there is no pause."""
         reason, by, at_us, until_us = fields
-        left = left_s(until_us, None, now_us) if until_us else None
+        left = max(0.0, (number_of(until_us) - now_us) / 1e6) if until_us else None
         return cls(reason, by or "", age_s(at_us, now_us), left) if reason else None
 
 

@@ -17,6 +17,8 @@ LimitedScope = Literal["server", "mailbox"]
 
 #: Default reason of a pause.
 PAUSED = "paused by an operator"
+#: The longest pause that ends by itself, in seconds; the ledger's microseconds are exact until the year 2255.
+LONGEST_PAUSE_S = 100 * 365 * 86_400.0
 
 
 def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None) -> str:
@@ -24,10 +26,12 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
 
     :param for_s: after how many seconds the pause ends by itself; None for never.
     :returns: a sentence for the operator.
-    :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: the list has no such mailbox, or no
-        mailbox in such a group.
+    :raises InvalidRequest: the scope, the name or the time is wrong. :raises ConfigError: the list has no such mailbox,
+        or no mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
+    if for_s is not None and for_s > LONGEST_PAUSE_S:
+        raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
     if scope == "group" and isinstance(context, OperatorContext):  # whoever has joined or left it since the last scan
         listed = read_mailboxes(context.settings.mailboxes, context.settings)
         context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})

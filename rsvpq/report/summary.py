@@ -84,6 +84,8 @@ class Summary:
         self._results: Counter[str] = Counter()
         self._opened = 0
         self._begun: dict[str, _Begun] = {}
+        #: Messages whose answer is counted, and which are not finished yet.
+        self._sent: set[str] = set()
         self._intents: dict[str, _Intent] = {}
         self._waits: defaultdict[str, Durations] = defaultdict(Durations)
         self._all_waits = Durations()
@@ -146,8 +148,8 @@ class Summary:
         self._intents.pop(item, None)
         if result:
             self._results[result] += 1
-        if step == "send" and result not in _NOT_OURS:
-            begun = self._begun.get(item, _Begun(None, "unknown"))
+        if begun := self._answer(item, step, result):
+            self._sent.add(item)
             self._answers[begun.verdict] += 1
             self._bar(record, at_ms).answers[begun.verdict] += 1
             self._organizer(record).answers += 1
@@ -161,6 +163,19 @@ class Summary:
             self._bar(record, at_ms).opened += 1
         if result:
             self._begun.pop(item, None)
+            self._sent.discard(item)
+
+    def _answer(self, item: str, step: str | None, result: str | None) -> _Begun | None:
+        """Return the beginning of an answer that this record shows as sent, None if it shows none or is its second one.
+
+        Exchange Web Services send it with the verdict, without a step ``send``: the end of the message shows it.
+        """
+        begun = self._begun.get(item)
+        if step == "send" and result not in _NOT_OURS:
+            return begun or _Begun(None, "unknown")
+        if result != "answered" or item in self._sent:
+            return None
+        return begun or (_Begun(None, step) if step in _VERDICTS else None)
 
     def _trouble(self, record: AuditRecord, at_ms: int) -> None:
         event, error = record["event"], record.get("reason", "")

@@ -116,7 +116,7 @@ def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
 
 
 def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> None:
-    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "paused_groups": {}, "rows": []}
+    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "paused_groups": {}, "obstacles": [], "rows": []}
     assert result(stack, "ops.mailboxes") == {"mailboxes": 4, "unwell": 0, **nothing}
     lanes.controls.pause("mailbox", ADELE.name, reason="on leave")
     found = result(stack, "ops.mailboxes", server="mail0", state="paused", older_than="1h", most=1)

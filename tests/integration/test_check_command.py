@@ -38,6 +38,18 @@ def test_what_works_is_ok_with_its_figures(installation: Installation, lanes: La
     assert "scan_workers=1;;;0 answer_workers=1;;;0 ops_workers=0;;;0 dispatchers=1;;;0" in run.stdout
 
 
+def test_what_is_ok_says_what_is_left_alone(installation: Installation) -> None:
+    scenarios.server_is_held(installation, 60)
+    severity, text = outcome(installation.rsvpq("check"))
+    assert (severity, "; held: mail1; the oldest" in text) == (Severity.OK, True), text
+    lanes = installation.lanes()
+    lanes.controls.pause("server", "mail1", reason="maintenance")
+    lanes.controls.pause("all", reason="a|b")
+    severity, text = outcome(installation.rsvpq("check"))
+    assert severity is Severity.OK
+    assert "; everything is paused: a/b; paused: mail1; held: mail1; the oldest" in text
+
+
 @pytest.mark.parametrize("scenario", scenarios.SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_what_does_not_work_has_its_severity(installation: Installation, scenario: scenarios.Scenario) -> None:
     expected = scenarios.SCENARIOS[scenario]

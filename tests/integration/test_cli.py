@@ -333,6 +333,17 @@ def test_a_scan_that_nobody_will_run_is_warned_about(installation: Installation,
 
 
 @pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("kind", ["scan", "reconcile"])
+def test_a_scan_that_waits_for_a_resume_says_so(installation: Installation, kind: str) -> None:
+    installation.rsvpq("pause", "server", "mail1", "--reason", "maintenance")
+    warned = installation.rsvpq(kind, "adele")
+    assert "server mail1 is paused by" in warned.stderr
+    assert ": maintenance; its scans wait" in warned.stderr
+    installation.rsvpq("resume", "server", "mail1")
+    assert "scans wait" not in installation.rsvpq(kind, "adele").stderr
+
+
+@pytest.mark.usefixtures("known")
 def test_limits_are_shown_and_stay_until_they_are_reset(installation: Installation) -> None:
     assert installation.rsvpq("limit").stderr == "no limits are overridden: those of the settings apply\n"
     as_configured = "server mail1: rate 10/s, burst 20, concurrency 4, as configured\n"

@@ -198,6 +198,21 @@ def test_a_pause_is_shown_with_who_and_why(installation: Installation, lanes: La
     assert row["symptoms"][0]["remedy"] == "rsvpq resume mailbox bruno"
 
 
+def test_a_mailbox_that_is_well_is_shown_with_what_stops_it(installation: Installation, lanes: Lanes) -> None:
+    scan(lanes, ADELE)
+    lanes.controls.pause("server", "mail1", reason="maintenance")
+    lanes.controls.pause("all", reason="fire")
+    stopped = ["everything is paused: fire", "server mail1 is paused: maintenance"]
+    assert examined(installation)["obstacles"] == stopped
+    assert examined(installation, "--server", "mail2")["obstacles"] == stopped[:1]
+    assert all(line in installation.rsvpq("mailboxes").stdout.splitlines() for line in stopped)
+    shown = installation.rsvpq("mailboxes", "show", "adele").stdout
+    assert [line.strip() for line in shown.splitlines()[1:4]] == [*stopped, "it is well, and nothing of it is worked"]
+    lanes.controls.resume("all")
+    lanes.controls.resume("server", "mail1")
+    assert "    it is well\n" in installation.rsvpq("mailboxes", "show", "adele").stdout
+
+
 def test_a_mailbox_of_the_list_without_a_scan_is_shown_with_or_without_a_lane(installation: Installation) -> None:
     lanes = installation.lanes()
     scan(lanes, NEIL)

@@ -31,6 +31,14 @@ def test_a_pause_lasts_until_its_time_and_no_longer(lanes: Lanes, clock: Clock, 
     assert (lanes.controls.due_pauses(), end_due(lanes)) == ([], [])
 
 
+def test_what_is_left_of_a_long_pause_is_all_of_it(lanes: Lanes, clock: Clock) -> None:
+    lanes.controls.pause("all", reason="holidays", for_s=3 * 86_400)
+    clock.turn(86_400)
+    pause = lanes.snapshot.pause("all")
+    assert pause is not None
+    assert pause.left_s == pytest.approx(2 * 86_400)
+
+
 @scopes
 def test_a_pause_without_an_end_is_never_due(lanes: Lanes, clock: Clock, scope: Scope, name: str) -> None:
     lanes.controls.pause(scope, name, reason="fire")
@@ -108,6 +116,8 @@ def test_a_dispatcher_ends_it_and_the_audit_says_so(installation: Installation) 
         (("--for", "soon"), "'soon' is not a duration"),
         (("--until", "2001-01-01"), "is over already"),
         (("--until", "tonight"), "'tonight' is not a time"),
+        (("--until", "9999-12-30"), "in more than 100 years"),
+        (("--for", "99999999d"), "in more than 100 years"),
         (("--for", "1h", "--until", "2101-01-01"), "give either --for or --until"),
     ],
 )

@@ -36,6 +36,12 @@ def test_a_printed_rate_means_the_same_to_the_lanes(count: int, unit: str) -> No
     assert Rate.parse(str(rate)).interval_us == pytest.approx(rate.interval_us, rel=1e-5, abs=1)
 
 
+@pytest.mark.parametrize("text", ["120/s", "7/s", "999/s", "7/min", "59/h"])
+def test_a_rate_that_the_lanes_have_is_printed_as_it_was_configured(text: str) -> None:
+    """The lanes know it as whole microseconds from one item to the next."""
+    assert str(Rate(1_000_000 / Rate.parse(text).interval_us)) == text
+
+
 @pytest.mark.parametrize(
     ("text", "printed"), [("2/s", "2/s"), ("60/min", "1/s"), ("30/min", "30/min"), ("90/h", "1.5/min"), ("1/h", "1/h")]
 )

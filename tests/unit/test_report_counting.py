@@ -60,6 +60,39 @@ def test_answers_are_counted_by_what_they_say() -> None:
     assert report.decisions.by_action == {"tentative": 2, "accept": 1, "decline": 1}
 
 
+def test_an_answer_that_is_given_in_one_step_counts_once_it_is_finished() -> None:
+    """As Exchange Web Services give it: no step ``send``, and after a lost response the end has the step itself."""
+    story = Story()
+    for item, verdict in (("i1", "accept"), ("i2", "decline")):
+        story.tell("decision", item, decision=verdict)
+        story.tell("intent", item, step=verdict)
+    story.tell("done", "i1", 0, step="accept")
+    story.tell("done", "i1", 0, result="answered")
+    story.tell("failed", "i2", step="decline", result="later", reason="Unsettled: it may not show yet")
+    story.tell("done", "i2", step="decline", result="answered")
+    story.tell("done", "i3", step="tentative", result="answered")
+    story.tell("done", "i4", step="accept", result="accepted", reason="no response was requested")
+    report = story.end()
+    assert report.answers == {"accept": 1, "tentative": 1, "decline": 1, "unknown": 0}
+    assert (report.waiting.measured, report.waiting.unmeasured) == (2, 1)
+    assert sum(organizer.answers for organizer in report.organizers) == 3
+    assert sum(sum(bar.answers.values()) for bar in report.bars) == 3
+
+
+def test_the_end_of_what_was_sent_is_no_second_answer() -> None:
+    story = Story()
+    story.tell("decision", decision="accept")
+    story.tell("intent", step="accept")
+    story.tell("done", step="accept")
+    story.tell("intent", step="send")
+    story.tell("done", step="send")
+    story.tell("failed", result="later", reason="Transient: no")
+    story.tell("dead", result="exhausted", reason="Transient: no")
+    story.tell("done", result="answered")
+    story.tell("done", "sent before", result="answered")
+    assert story.end().answers == {"accept": 1, "tentative": 0, "decline": 0, "unknown": 0}
+
+
 def test_what_was_begun_counts_and_not_what_was_decided_meanwhile() -> None:
     story = Story()
     story.tell("decision", decision="accept")
