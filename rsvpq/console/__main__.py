@@ -26,6 +26,7 @@ from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, LoadedSettings, Settings, load_with_origins
 from rsvpq.settings.logins import LoginFile, read_logins
 from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings.text_files import file_state
 from rsvpq.tasks.log_streams import begin_log
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import LiveSettings, SettingsWatch, live_settings
@@ -96,7 +97,7 @@ class _Changes:
 
     def __init__(self, file: Path, settings: Settings) -> None:
         self._file, self._begun_with = file, settings.console
-        self._taken_up, self._token = self._state(), ""
+        self._taken_up, self._token = file_state(self._file), ""
         self.live: LiveSettings | None = None
 
     def __call__(self) -> str:
@@ -107,17 +108,10 @@ class _Changes:
         if live is not None and live.settings.console != self._begun_with:
             return f"[console] in {self._file.name} has changed: restart the console, for it still goes by the old one"
         if live is not None and live.token != self._token:
-            self._taken_up, self._token = self._state(), live.token
-        if self._state() == self._taken_up:
+            self._taken_up, self._token = file_state(self._file), live.token
+        if file_state(self._file) == self._taken_up:
             return ""
         return f"{self._file.name} has changed, and the former settings are still in force: rsvpq config apply"
-
-    def _state(self) -> tuple[int, int] | None:
-        try:
-            found = self._file.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
 
 
 async def _serve(console: Console, begun_with: Settings, tls: ssl.SSLContext | None, changes: _Changes) -> int:

@@ -29,7 +29,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.settings import ConfigError, Problem, Settings, did_you_mean
 from rsvpq.settings.revision import list_digest
-from rsvpq.settings.text_files import read_text
+from rsvpq.settings.text_files import FileState, file_state, read_text
 
 COLUMNS = ("mailbox", "server", "group", "pace", "burst", "concurrency", "weight")
 #: Columns that set a mailbox's limits, and the limit that each sets.
@@ -259,8 +259,6 @@ _SETTLE_S = 2.0
 #: Seconds until an unreadable file is tried again: the cause need not be in the file, so the file need not change.
 _RETRY_S = 5.0
 
-_State = tuple[int, int, int]
-
 
 @dataclass(frozen=True, slots=True)
 class _InForce:
@@ -282,11 +280,11 @@ class MailboxList:
     steady: Callable[[], float] = time.monotonic
     _in_force: _InForce = field(default_factory=_InForce)
     #: The state of the file when it was last read.
-    _seen: _State | str | None = "never"
+    _seen: FileState | str | None = "never"
     #: When the file is read again even if its state has not changed.
     _retry_at: float = inf
     #: A state of the file that has not settled yet, and since when it has been observed.
-    _settling: _State | str | None = "none"
+    _settling: FileState | str | None = "none"
     _settling_since: float = 0.0
     _lock: Lock = field(default_factory=Lock)
 
@@ -332,7 +330,7 @@ class MailboxList:
             raise Busy(f"no mailbox can be processed, as the list cannot be read: {now.problem}", _AGREE_S, "mailbox")
         listed = now.mailboxes.get(name)
         stale = f"; this process has an old list, as the new one cannot be read: {now.problem}" if now.problem else ""
-        if (listed is None or listed.server != server) and self._state() != self._seen:
+        if (listed is None or listed.server != server) and file_state(self.path) != self._seen:
             raise Busy("the list of mailboxes was changed a moment ago and is not read yet", _SETTLE_S, "mailbox")
         if listed is None and stale:
             raise Busy(f"{name!r} is not in the list{stale}", _AGREE_S, "mailbox")
@@ -345,20 +343,13 @@ class MailboxList:
         return listed
 
     def _now(self) -> _InForce:
-        if self._state() != self._seen or self.steady() >= self._retry_at:
+        if file_state(self.path) != self._seen or self.steady() >= self._retry_at:
             with self._lock:
                 self._read_again()
         return self._in_force
 
-    def _state(self) -> _State | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
-
     def _read_again(self) -> None:
-        state = self._state()  # taken before reading, so that a change made meanwhile is read next time
+        state = file_state(self.path)  # taken before reading, so that a change made meanwhile is read next time
         if (state == self._seen and self.steady() < self._retry_at) or not self._has_settled(state):
             return
         try:
@@ -377,7 +368,7 @@ class MailboxList:
             self._retry_at = inf
         self._seen = state
 
-    def _has_settled(self, state: _State | None) -> bool:
+    def _has_settled(self, state: FileState | None) -> bool:
         """Return whether nobody is still writing the file, by its age or, if its time stamp is wrong, by waiting.
 
         The first list of a process is read at once, because there is no earlier one to keep using.
