@@ -5,6 +5,8 @@ Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (
 and notes to stderr: docs/cli.md.
 """
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -40,6 +42,9 @@ _MODULES = {
     "status": "status",
 }
 
+#: Why a file takes no more output.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
 
 class _Commands(click.Group):
     """The commands of :data:`_MODULES`."""
@@ -71,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         text, code = shown
         click.echo(text, err=True)
+        if isinstance(error, OSError):  # what is left in the buffer would be written at the end, and fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(code)
 
 
@@ -85,4 +92,6 @@ def _shown(error: Exception) -> tuple[str, int] | None:
         return str(error), 2
     if isinstance(error, RedisError | OperationalError):
         return f"rsvpq: cannot query Redis: {error}", 1
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return f"rsvpq: the output cannot be written: {error.strerror}", 1
     return None

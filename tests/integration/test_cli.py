@@ -1,6 +1,9 @@
 """``rsvpq`` as an operator runs it: a process, its output and its exit code."""
 
 import json
+import os
+import subprocess
+import sys
 from ast import literal_eval
 from datetime import UTC, datetime
 from pathlib import Path
@@ -450,6 +453,17 @@ def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path, argumen
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("rsvpq: cannot query Redis: ")
     assert len(ended.stderr.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("command", ["status", "status --json", "config check", "mailboxes --all"])
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(installation: Installation, command: str) -> None:
+    program = [sys.executable, "-c", "from rsvpq.cli import main; main()", *command.split()]
+    environment = {**os.environ, **installation.environment}
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(program, env=environment, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert ended.stderr == b"rsvpq: the output cannot be written: No space left on device\n"
+    assert ended.returncode == 1
 
 
 def test_wrong_settings_are_exit_code_2_and_no_traceback(installation: Installation) -> None:

@@ -22,7 +22,7 @@ _CLASSES = {
 
 
 def calls_of(act: Callable[[], object]) -> int:
-    """Return how many functions a call calls, including those of C; the garbage of others is not collected meanwhile."""
+    """Return how many functions a call calls, including those of C; no garbage is collected meanwhile."""
     count = 0
 
     def note(_frame: FrameType, event: str, _argument: object) -> None:
