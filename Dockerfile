@@ -16,6 +16,8 @@ COPY pyproject.toml README.md ./
 COPY rsvpq rsvpq
 COPY producer producer
 COPY workers workers
+COPY deploy/systemd deploy/systemd
+COPY deploy/flowerconfig.py deploy/flowerconfig.py
 RUN pip wheel --no-deps --wheel-dir /wheels . \
     && /opt/rsvpq/bin/pip install --no-deps --no-index /wheels/*.whl \
     && /opt/rsvpq/bin/pip uninstall --yes pip

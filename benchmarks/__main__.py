@@ -83,7 +83,7 @@ def say(line: str) -> None:
 
 def _answering(options: argparse.Namespace) -> list[Table]:
     size = answering.Size(options.rounds, options.messages, arms=[ARMS[name] for name in options.arms])
-    return answering.run(replace(size, mailboxes=20, threads=8, latencies_ms=(0, 5)) if options.quick else size, say)
+    return answering.run(replace(size, mailboxes=20, threads=8, latencies_ms=(0,)) if options.quick else size, say)
 
 
 def _ews(options: argparse.Namespace) -> list[Table]:

@@ -18,7 +18,7 @@ from threading import Event
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
-from producer.schedule import ScheduledScan, due_scans, trigger_scan
+from producer.schedule import ScheduledScan, due_scans, keep_quiet, trigger_scan
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.health.register import register_of
@@ -26,9 +26,11 @@ from rsvpq.health.systemd import notify
 from rsvpq.health.watchdog import Watchdog
 from rsvpq.lanes import Lanes, OperatorAction, Release, Scope
 from rsvpq.lanes.ledger import MOST_RELEASED_AT_ONCE
-from rsvpq.settings import ConfigError
+from rsvpq.settings import ConfigError, Settings
+from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.tasks import celery_app
 from rsvpq.tasks.log_streams import begin_log
+from rsvpq.wiring.revisions import SettingsWatch
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +85,7 @@ class Dispatcher:
     def run(self, stop: Event) -> None:
         """Run rounds until stopped; wait while Redis is unavailable.
 
-        :raises ConfigError: Redis is a cluster.
+        :raises ConfigError: Redis is a cluster, or a later version uses the ledger.
         """
         while not stop.is_set():
             self.rounds += 1
@@ -104,6 +106,16 @@ class Dispatcher:
             except Exception:  # one faulty item must not stop the others
                 logger.exception("event=unexpected")
             stop.wait(wait_s)
+
+    def adopt(
+        self,
+        schedules: Sequence[ScheduledScan],
+        configure: Callable[[], None],
+        listed: Callable[[], Collection[str]],
+    ) -> None:
+        """Go on by other schedules, limits and list, from the next round on; may be called by another thread."""
+        self.schedules, self.configure, self.listed = schedules, configure, listed
+        self._configured = False
 
     def stall_reason(self) -> str:
         """Return why the dispatcher seems to hang; empty if it has begun a round since the last call."""
@@ -129,6 +141,7 @@ class Dispatcher:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
         self._end_pauses()
         self._repair()
+        keep_quiet(self.lanes, self.schedules)
         for scan in due_scans(self.lanes, self.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
@@ -158,8 +171,8 @@ class Dispatcher:
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT; exit with code 2 if Redis is a cluster."""
-    from producer.app import app, carrier, settings  # noqa: PLC0415 - importing it reads the settings
+    """Run until SIGTERM or SIGINT; exit with code 2 if Redis cannot be used."""
+    from producer.app import app, live, parts, renew, settings  # noqa: PLC0415 - importing it reads the settings
 
     begin_log(settings.log.format)
     stop = Event()
@@ -169,14 +182,22 @@ def main() -> None:
     lanes, queues = wiring.make_lanes(settings, retries=0), wiring.make_queues(settings, retries=0)
     dispatcher = Dispatcher(
         lanes=lanes,
-        publish=carrier.publish,
+        publish=parts.now.carrier.publish,
         trigger=partial(trigger_scan, app, queues),
-        schedules=[ScheduledScan(schedule.every.seconds, schedule.group) for schedule in settings.schedule],
+        schedules=_schedules(settings),
         configure=partial(wiring.configure, lanes, settings),
         ended_pause=partial(_ended_pause, wiring.make_audit(settings, lanes)),
-        listed=wiring.make_list(settings).names,
+        listed=live.mailboxes.names,
         broker_keys=celery_app.key_types(settings.redis.namespace),
     )
+
+    def take_up(applied: Settings, mailboxes: MailboxList) -> None:
+        renew(applied, mailboxes)
+        dispatcher.adopt(_schedules(applied), partial(wiring.configure, lanes, applied), mailboxes.names)
+
+    live.renew = take_up
+    watch = SettingsWatch(live, "dispatcher")
+    watch.start()
     watchdog = Watchdog(dispatcher.stall_reason, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()
     notify("READY=1")
@@ -188,6 +209,12 @@ def main() -> None:
         sys.exit(2)
     finally:
         watchdog.stop()
+        watch.stop()
+
+
+def _schedules(settings: Settings) -> list[ScheduledScan]:
+    namespace = settings.redis.namespace
+    return [ScheduledScan(schedule.timetable(namespace), schedule.group) for schedule in settings.schedule]
 
 
 def _ended_pause(audit: Audit, scope: Scope, name: str, until: str) -> OperatorAction:

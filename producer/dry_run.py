@@ -16,7 +16,7 @@ from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
 from rsvpq.mail.messages import Kind, MeetingMessage, written
 from rsvpq.ops.forecast import Forecast
-from rsvpq.policy import Decision, Facts, Trace, Version, held_for
+from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
 from rsvpq.policy.gather import explain_knowing
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.recollection import Recollection, without_item
@@ -81,6 +81,22 @@ class Examiner:
         :raises ExchangeError: the server is busy, or failed several times in a row.
         :raises Paused, LeaseLost: the scan must not go on.
         """
+        return self._explained(self._visit.policy, message, self._known(message, newest))
+
+    def compare(
+        self, message: MeetingMessage, newest: Version | None, other: Policy, newest_by_other: Version | None
+    ) -> tuple[Decision, Decision]:
+        """Decide on one message by the policy of the visit and by another one, on the same facts.
+
+        What the first reads of the calendar is used by the second. Same errors as :meth:`examine`.
+        """
+        known = self._known(message, newest)
+        before, facts = self._explained(self._visit.policy, message, known)
+        again = replace(facts, newest=newest_by_other, last_look=False)
+        return before.decision, self._explained(other, message, again)[0].decision
+
+    def _known(self, message: MeetingMessage, newest: Version | None) -> Facts:
+        """Return what is known about a message without reading its calendar."""
         visit, topic = self._visit, MeetingKey.of(message).topic
         visit.journal.intend("search", message.ref.key)  # obeys a pause, and renews the lease
         facts = visit.facts(message, newest)
@@ -91,9 +107,11 @@ class Examiner:
             if self._sent is None:
                 self._sent = self._recollection.in_mailbox(visit.box, visit.journal, visit.mailbox)
             settled = self._sent.get(topic)
-        facts = replace(facts, settled=without_item(settled, facts.identity))
+        return replace(facts, settled=without_item(settled, facts.identity))
+
+    def _explained(self, policy: Policy, message: MeetingMessage, facts: Facts) -> tuple[Trace, Facts]:
         try:
-            examined = explain_knowing(visit.policy, message, visit.box, facts)
+            examined = explain_knowing(policy, message, self._visit.box, facts)
         except ExchangeError as error:
             return held_for(self._tolerance.excuse(error)), facts
         self._tolerance.forget()

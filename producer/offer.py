@@ -23,7 +23,7 @@ MOST_OTHERS = 1000
 SCAN_CAP, RUN_CAP = "policy.most_answers_per_scan", "policy.most_answers_per_run"
 OTHERS_CAP = f"{MOST_OTHERS} responses and cancellations per scan"
 #: The kinds of scans that only report what they find.
-REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain", "probe"})
+REPORT_ONLY: frozenset[contract.ScanKind] = frozenset({"dry-run", "explain", "compare", "probe"})
 
 
 def offer_scans(
@@ -72,12 +72,12 @@ def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> Offer
     ordered = order_of_offer(visit, messages)
     requests = [message for message in ordered if message.kind is Kind.REQUEST]
     others = [message for message in ordered if message.kind is not Kind.REQUEST]
-    budget, new_requests, new_others = visit.lanes.run_budget(visit.run, visit.caps.per_run), 0, 0
-    cap = ""
+    caps, new_requests, new_others, cap = visit.caps, 0, 0, ""
+    budget = visit.lanes.run_budget(visit.run, caps.per_run, visit.mailbox.group, caps.per_run_of_group)
     while requests:
-        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), visit.caps.per_scan - new_requests))
+        granted = budget.take(min(MESSAGES_AT_ONCE, len(requests), caps.per_scan - new_requests))
         if not granted:
-            cap = SCAN_CAP if new_requests >= visit.caps.per_scan else RUN_CAP
+            cap = _cap_of_requests(visit, new_requests)
             break
         fresh = _offer_messages(visit, requests[:granted])
         budget.give_back(granted - fresh)
@@ -88,6 +88,14 @@ def offer_within_caps(visit: Visit, messages: Sequence[MeetingMessage]) -> Offer
         others = others[size:]
     cap = cap or (OTHERS_CAP if others else "")
     return OfferedWithinCaps(new_requests + new_others, len(requests) + len(others), cap)
+
+
+def _cap_of_requests(visit: Visit, offered: int) -> str:
+    """Return the cap over which requests are held back, after so many were offered."""
+    caps, own = visit.caps, f"policy.groups.{visit.mailbox.group}"
+    if offered >= caps.per_scan:
+        return f"{own}.most_answers_per_scan" if caps.per_scan_is_of_group else SCAN_CAP
+    return RUN_CAP if caps.per_run_of_group is None else f"{RUN_CAP} or {own}.most_answers_per_run"
 
 
 def _offer_messages(visit: Visit, messages: Sequence[MeetingMessage]) -> int:

@@ -11,18 +11,15 @@ from typing import Any
 
 from celery import Task
 
-from producer.app import app, lanes, settings
+from producer.app import app, lanes, parts
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
-from rsvpq.wiring import make_list
 from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
-
-_LIST = make_list(settings)
 
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
@@ -45,20 +42,21 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
 def _context(task: Task[Any, Any], who: str) -> OperatorContext:
     """Open the context of the caller: known is only the name that it gives, and that it used the queue."""
     caller = f"{who} by Flower/Celery" if who else "Flower/Celery"
-    return open_context(settings, lanes, who=caller, token=str(task.request.id))
+    return open_context(parts.now.settings, lanes, who=caller, token=str(task.request.id))
 
 
 @_operation(contract.OPS_STATUS)
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
-    covered = read_coverage(settings, lanes, _LIST.by_name())
-    force = {**in_force(settings, lanes).to_dict(), "coverage": covered.to_dict()}
-    return {"in_force": force, **lanes.snapshot.status(_LIST.names()).to_dict()}
+    now = parts.now
+    covered = read_coverage(now.settings, lanes, now.mailboxes.by_name())
+    force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
+    return {"in_force": force, **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)
 def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "", lasts: str = "") -> str:
-    """Pause all, a server or a mailbox; ``lasts`` is for how long, such as ``2h``: '' is until somebody resumes."""
+    """Pause all, a server, a group or a mailbox; ``lasts`` is for how long, such as ``2h``; '': until a resume."""
     try:
         for_s = Duration.parse(lasts).seconds if lasts else None
     except ValueError as error:

@@ -1,8 +1,10 @@
-"""Scheduled scans: trigger each one once per period, however many dispatchers run."""
+"""Scheduled scans: trigger each run once, however many dispatchers run, and let mailboxes rest in quiet hours."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from celery import Celery
 
@@ -10,6 +12,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.reading import json_object
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
+from rsvpq.timetable import QuietHours, Timetable, rest
 
 logger = logging.getLogger(__name__)
 
@@ -21,25 +24,45 @@ _LOOKED_AT = 1000
 
 @dataclass(frozen=True, slots=True)
 class ScheduledScan:
-    """A scan of a group, or of all mailboxes for None, every ``every_s`` seconds."""
+    """A recurring scan of a group, or of all mailboxes for None."""
 
-    every_s: float
+    timetable: Timetable
     group: str | None
 
 
 def due_scans(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> Iterator[ScheduledScan]:
-    """Claim and yield the scans whose period has begun and that nobody has claimed yet.
+    """Claim and yield the scans that are due and that nobody has claimed yet.
 
-    Periods are counted from the epoch on Redis' clock, so all dispatchers agree on them. If a dispatcher dies between
-    claim and trigger, the scan of that period is lost.
+    Times are those of Redis' clock, so all dispatchers agree on them. If a dispatcher dies between claim and trigger,
+    that scan is lost.
     """
-    now_s = lanes.time_us() // 1_000_000
+    now = datetime.fromtimestamp(lanes.time_us() / 1e6, UTC)
     for scan in schedules:
-        period = int(now_s // scan.every_s)
-        before = lanes.schedule.claim(scan.group or "", scan.every_s, period)
-        # A claim too far ahead for another dispatcher was made before the clock was set back.
-        if before is None or before < period or before > period + 1:
+        timetable = scan.timetable
+        run = timetable.due(now)
+        if run is not None and lanes.schedule.claim(scan.group or "", str(timetable), run, timetable.latest(run, now)):
             yield scan
+
+
+def keep_quiet(lanes: Lanes, schedules: Sequence[ScheduledScan]) -> None:
+    """Let the ledger know when the mailboxes of each schedule rest: now, or next.
+
+    So they rest from the right moment on, even if no dispatcher runs then.
+    """
+    now = datetime.fromtimestamp(lanes.time_us() / 1e6, UTC)
+    quiet: defaultdict[str, list[QuietHours]] = defaultdict(list)
+    for scan in schedules:
+        quiet[scan.group or ""] += scan.timetable.quiet
+    known = lanes.controls.rests()
+    for group in sorted({*quiet, *known}):
+        window = rest(quiet[group], now)
+        wanted = (_microseconds(window[0]), _microseconds(window[1])) if window else None
+        if wanted != known.get(group):
+            lanes.controls.rest(group, wanted)
+
+
+def _microseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
 
 
 def trigger_scan(app: Celery, queues: Queues, group: str | None) -> None:

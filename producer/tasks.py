@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from celery import Task
 
-from producer.app import app, audit, backends, carrier, lanes, policy, settings
+from producer.app import app, lanes, parts
+from producer.compare import compare_policies
 from producer.dry_run import dry_run
 from producer.explain import explain
 from producer.offer import REPORT_ONLY, offer_scans
@@ -18,14 +19,14 @@ from producer.scan import scan
 from producer.visit import Caps, Visit
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import ConfigError
+from rsvpq.policy import Policy
+from rsvpq.settings import ConfigError, PolicySettings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt
-
-CAPS = Caps(settings.policy.most_answers_per_scan, settings.policy.most_answers_per_run)
+from rsvpq.wiring.parts import Parts
 
 
 @app.task(name=contract.SCAN, bind=True, acks_late=True)
@@ -35,29 +36,33 @@ def scan_mailboxes(
     group: str | None = None,
     kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
+    policies: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Offer a scan to the lane of each mailbox that is named or in the group, or of every mailbox.
 
-    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain`` and ``probe`` only report, to the
-        command that follows the results of this run. :param wanted: the messages to explain, as ``is_wanted`` takes it.
+    :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain``, ``compare`` and ``probe`` only
+        report, to the command that follows the results of this run. :param wanted: the messages to explain, as
+        ``is_wanted`` takes it. :param policies: the two to compare, as the table ``[policy]`` has them.
     :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group.
     :raises ValueError: the kind is unknown.
     """
     if kind not in get_args(contract.ScanKind):
         raise ValueError(f"unknown kind {kind!r}: use one of {', '.join(get_args(contract.ScanKind))}")
-    run = contract.run_named(str(self.request.id))
+    run, now = contract.run_named(str(self.request.id)), parts.now
+    if kind == "compare":
+        lanes.run_results(run).give_policies(policies)
     try:
         names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
-        chosen = select(read_mailboxes(settings.mailboxes, settings), names=names, group=group)
+        chosen = select(read_mailboxes(now.settings.mailboxes, now.settings), names=names, group=group)
     except ConfigError as error:
         if kind in REPORT_ONLY:
             lanes.run_results(run).refused(str(error))
         raise
     limits = {mailbox.name: mailbox.limits for mailbox in chosen if mailbox.limits}
-    results = offer_scans(audit, chosen, run, kind, wanted, limits)
+    results = offer_scans(now.audit, chosen, run, kind, wanted, limits)
     if kind in REPORT_ONLY:
         lanes.run_results(run).offered(results)
-    carrier.publish(lanes.ledger.release())
+    now.carrier.publish(lanes.ledger.release())
     tally = Counter(results.values())
     return ", ".join(f"{result} {count}" for result, count in sorted(tally.items())) or "no mailboxes"
 
@@ -65,31 +70,47 @@ def scan_mailboxes(
 @app.task(name=contract.SCAN_MAILBOX, bind=True, throws=(ExchangeError,))
 def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
     """Run one scan item; the other arguments are only for reading in Flower."""
-    return carrier.carry(str(self.request.id), generation, visit_mailbox)
+    now = parts.now
+    return now.carrier.carry(str(self.request.id), generation, partial(visit_mailbox, now))
 
 
-def visit_mailbox(attempt: Attempt) -> Outcome:
-    """Run a scan of any kind on its mailbox.
+def _policies_of(run: str) -> tuple[Policy, Policy]:
+    """Return the policies that a run compares.
+
+    :raises Refused: they are gone, or are none.
+    """
+    try:
+        before, after = map(PolicySettings.model_validate, lanes.run_results(run).policies())
+    except ValueError as error:
+        raise Refused(
+            f"the policies to compare are gone or unusable; compare them again ({type(error).__name__})"
+        ) from None
+    return before.as_policy("respond"), after.as_policy("respond")
+
+
+def visit_mailbox(now: Parts, attempt: Attempt) -> Outcome:
+    """Run a scan of any kind on its mailbox, with the parts that were in force at its start.
 
     :raises ExchangeError: the mailbox could not be read. :raises Refused: this version does not know the kind of scan.
     """
     start, journal = attempt.start, attempt.journal
     require_task(start, contract.SCAN_MAILBOX)
-    kind = start.payload["kind"]
+    kind, settings = start.payload["kind"], now.settings
+    group = start.payload.get("group", "")
     if kind == "probe":
-        return _probe(attempt)
-    with backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
+        return _probe(now, attempt)
+    with now.backends.mailbox(start.server, start.mailbox, attempt.lease) as box:
         visit = Visit(
             item=start.id,
-            mailbox=Mailbox(start.mailbox, start.server, start.payload.get("group", "")),
+            mailbox=Mailbox(start.mailbox, start.server, group),
             box=box,
             journal=journal,
             # A scan that only reports shows what would be done if live runs were confirmed.
-            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else policy(),
+            policy=replace(settings.decisions, mode="respond") if kind in REPORT_ONLY else now.policy(group),
             lanes=lanes,
-            audit=audit,
-            publish=carrier.publish,
-            caps=CAPS,
+            audit=now.audit,
+            publish=now.carrier.publish,
+            caps=Caps(*settings.policy.caps_of(group)),
         )
         match kind:
             case "scan":
@@ -101,15 +122,18 @@ def visit_mailbox(attempt: Attempt) -> Outcome:
                 return dry_run(visit)
             case "explain":
                 return explain(visit, start.payload.get("wanted", {}))
+            case "compare":
+                before, after = _policies_of(visit.run)
+                return compare_policies(replace(visit, policy=before), after)
     raise Refused(f"unknown kind of scan {kind!r}: restart this worker with the current version")
 
 
-def _probe(attempt: Attempt) -> Outcome:
+def _probe(now: Parts, attempt: Attempt) -> Outcome:
     start, results = attempt.start, lanes.run_results(contract.run_of(attempt.start.id))
     return probe_mailbox(
-        partial(backends.mailbox, start.server, start.mailbox, attempt.lease),
+        partial(now.backends.mailbox, start.server, start.mailbox, attempt.lease),
         attempt.journal,
         lambda found: results.report(start.mailbox, [found], {}),
-        audit.redaction,
+        now.audit.redaction,
         attempt=start.attempt,
     )

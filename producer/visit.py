@@ -26,10 +26,16 @@ DecidedMessage = tuple[MeetingMessage, Decision]
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The most new requests that may be offered by one scan, and by all scans of its run."""
+    """The most new requests that may be offered by one scan, by all scans of its run, and by those of one group.
+
+    None stands for no cap of the group.
+    """
 
     per_scan: int
     per_run: int
+    per_run_of_group: int | None = None
+    #: Whether the first is a cap of the group.
+    per_scan_is_of_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,12 @@ class Visit:
             messages += page.messages
             unreadable += page.unreadable
             self.journal.note("pages", number)
+        return Inbox(messages, self.newest(messages), unreadable)
+
+    def newest(self, messages: Sequence[MeetingMessage]) -> Newest:
+        """Return the newest version of each meeting in the Inbox, by who is internal to the policy."""
         ours = partial(is_internal, mailbox=self.mailbox.name, internal_domains=self.policy.internal_domains)
-        return Inbox(messages, Newest(messages, ours), unreadable)
+        return Newest(messages, ours)
 
     def decide(self, inbox: Inbox) -> list[DecidedMessage]:
         """Decide on every message by what the Inbox shows.

@@ -23,7 +23,8 @@ class Decider:
 
     attempt: Attempt
     box: OpenMailbox
-    policy: Callable[[], Policy]
+    #: Returns the policy in force for the mailboxes of a group.
+    policy: Callable[[str], Policy]
     recollection: Recollection
     audit: Audit
     _last: Attached = field(default=Attached(), init=False)
@@ -35,9 +36,10 @@ class Decider:
         """
         start = self.attempt.start
         memory = self.recollection.at_start(start, self.box, self.attempt.journal)
-        known = Facts.about(message, start.mailbox, start.payload.get("group", ""))
+        group = start.payload.get("group", "")
+        known = Facts.about(message, start.mailbox, group)
         facts = replace(known, identity=start.id, settled=without_item(Settled.parse(memory), start.id))
-        decision = decide_knowing(self.policy(), message, self.box, facts)
+        decision = decide_knowing(self.policy(group), message, self.box, facts)
         mailbox, record = Mailbox(start.mailbox, start.server), AuditedDecision.of(decision)
         decisions = self.audit.decisions(mailbox, "", start.payload.get("run", ""), [(message, record)])
         memory_after = self.recollection.of_decision(start.id, message, decision, memory)

@@ -172,11 +172,12 @@ class Audit:
     ) -> OperatorAction:
         """An action of the operator at this terminal, to be recorded in the step that carries it out."""
         mailbox = self.redaction.address(name) if scope == "mailbox" else ""
+        shown = {"group": name, **(values or {})} if scope == "group" else values or {}
         return OperatorAction(
             who=operator(),
             what=what,
             why=self.redaction.reason(why),
-            values=", ".join(f"{key} {value}" for key, value in (values or {}).items() if value is not None),
+            values=", ".join(f"{key} {value}" for key, value in shown.items() if value is not None),
             facts=_facts("", mailbox),
             server=name if scope == "server" else "",
         )

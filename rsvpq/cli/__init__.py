@@ -1,7 +1,8 @@
 """The command ``rsvpq``: uses the queue (by task name) and the lanes; imports neither producer nor workers.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (``doctor``, ``scan --dry-run``,
-``explain``); those of ``check`` are a Nagios plugin's. Data goes to stdout, errors and notes to stderr: docs/cli.md.
+``explain``) or a difference (``policy diff``); those of ``check`` are a Nagios plugin's. Data goes to stdout, errors
+and notes to stderr: docs/cli.md.
 """
 
 import errno
@@ -27,14 +28,17 @@ _MODULES = {
     "doctor": "doctor",
     "drafts": "reconcile",
     "explain": "explain",
+    "init": "init",
     "limit": "lanes",
     "mailboxes": "mailboxes",
     "pause": "lanes",
+    "policy": "policy_diff",
     "reconcile": "reconcile",
     "repair": "repair",
     "report": "report",
     "resume": "lanes",
     "scan": "scan",
+    "schedule": "schedule",
     "status": "status",
 }
 

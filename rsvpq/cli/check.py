@@ -101,7 +101,7 @@ def _text(reading: Reading, found: list[Trouble]) -> str:
 
 
 def _left_alone(status: Status) -> Iterator[str]:
-    """Yield what is paused or held, which alone is no trouble: but nobody may take it for being worked."""
+    """Yield what is paused or held: OK by itself, but nobody may take it for being worked."""
     if status.paused:
         yield f"everything is paused: {status.paused.reason}"
     if paused := [name for name, server in status.servers.items() if server.paused]:

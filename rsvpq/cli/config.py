@@ -1,24 +1,28 @@
-"""``rsvpq config``: check the configuration before a process uses it.
+"""``rsvpq config``: check the configuration before a process uses it, and apply it to those that run.
 
-Only reads files: does not connect to Redis or to a mail server. Prints no secret.
+The check only reads files: it does not connect to Redis or to a mail server. Prints no secret.
 """
 
 import os
 import stat
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
-from rsvpq.cli.documents import print_document
-from rsvpq.cli.options import json_option
+from rsvpq.cli.documents import print_action, print_document
+from rsvpq.cli.options import json_option, who_option
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
+from rsvpq.ops import InvalidRequest, configuration, open_context
+from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import (
     SLOWEST_EWS,
     ConfigError,
@@ -37,13 +41,15 @@ from rsvpq.text import duration
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
+#: Seconds to wait for the processes, and between two looks at them.
+_LONGEST_WAIT_S, _LOOK_S = 10.0, 0.2
 #: How many sentinels can lose one and still elect.
 _FEWEST_SENTINELS = 3
 
 
 @click.group()
 def config() -> None:
-    """Check the configuration."""
+    """Check the configuration, or apply it to the running processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,67 @@ def config_check(as_json: bool, config_file: Path | None) -> None:
         sys.exit(2)
 
 
+@config.command("apply")
+@click.option("--reason", default="", help="Recorded in the audit.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the processes have taken them up.")
+@who_option
+@json_option
+@config_option
+def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_file: Path | None) -> None:
+    """Bring the settings and the list of mailboxes into force in the running processes, without a restart.
+
+    Checks them first, as 'config check' does. Each process then reads its own files, and takes them up if they are the
+    same; what is under way is finished with the former ones. Keys that need a restart are refused.
+
+    Exits with 3 if a process has not taken them up after ten seconds.
+    """
+    checked = check_configuration(config_file, os.environ)
+    context = open_context(checked.loaded.settings, who=who)
+    try:
+        applied = configuration.apply(context, checked.mailboxes, reason)
+    except InvalidRequest as error:
+        raise click.ClickException(str(error)) from None
+    deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
+    while not (found := configuration.uptake(context, applied)).complete and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
+    print_action("apply", _sentence(found), as_json=as_json, warnings=_kept(found), facts=_to_dict(found))
+    if not found.complete and not no_wait:
+        sys.exit(3)
+
+
+def _sentence(found: configuration.Uptake) -> str:
+    running = len(found.done)
+    return f"applied {found.applied.revision}: {running} process{'' if running == 1 else 'es'} run with it"
+
+
+def _kept(found: configuration.Uptake) -> Iterator[str]:
+    for one in found.kept:
+        yield f"{one.name} still runs with {one.revision}{': ' if one.problem else ''}{one.problem}"
+    for name in found.silent:
+        yield f"{name} does not report its settings: restart it"
+
+
+def _to_dict(found: configuration.Uptake) -> dict[str, Any]:
+    return {
+        "revision": str(found.applied.revision),
+        "complete": found.complete,
+        "processes": [
+            {"name": one.name, "revision": str(one.revision), "taken_up": one in found.done, "problem": one.problem}
+            for one in (*found.done, *found.kept)
+        ],
+        "unreported": list(found.silent),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A configuration without problems, and its warnings."""
+
+    loaded: LoadedSettings
+    mailboxes: Sequence[ListedMailbox]
+    warnings: Sequence[Problem]
+
+
 def report_lines(checked: CheckedConfig) -> list[str]:
     """Return the lines that ``config check`` prints."""
     summary = [f"{topic:<10} {text}" for topic, text in checked.summary]
@@ -89,6 +156,15 @@ def checked_config(file: Path | None, environ: Mapping[str, str]) -> CheckedConf
     """Check the configuration.
 
     :raises ConfigError: it is invalid; lists all problems.
+    """
+    checked = check_configuration(file, environ)
+    return CheckedConfig(list(_summary(checked.loaded.settings, checked.mailboxes)), checked.warnings)
+
+
+def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checked:
+    """Check the settings and the list.
+
+    :raises ConfigError: the configuration is invalid; lists all problems.
     """
     loaded = load_with_origins(file, environ)
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
@@ -101,9 +177,16 @@ def checked_config(file: Path | None, environ: Mapping[str, str]) -> CheckedConf
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
-    if problems := [*empty, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
+    never = [
+        loaded.origins.problem(
+            ("schedule", index, "cron"), "never runs: all its times are in quiet hours; change one or the other"
+        )
+        for index, found in enumerate(upcoming_runs(loaded.settings, 1))
+        if not found.runs
+    ]
+    if problems := [*empty, *never, *_unreached_delay(loaded), *policy_check.problems(loaded, mailboxes)]:
         raise ConfigError(in_file_order(problems))
-    return CheckedConfig(list(_summary(loaded.settings, mailboxes)), list(in_file_order(_warnings(loaded, mailboxes))))
+    return Checked(loaded, mailboxes, in_file_order(_warnings(loaded, mailboxes)))
 
 
 def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator[tuple[str, str]]:
@@ -119,11 +202,11 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
     yield "retries", f"{settings.retry.attempts} attempts, over {horizon}; then dead"
     for name, count in sorted(in_group.items()):
-        yield "group", f"{name or '(none)'}: {_count(count)}"
+        yield "group", f"{name or '(none)'}: {_count(count)}{policy_check.caps(settings, name)}"
     yield "policy", policy_check.summary(settings)
     for schedule in settings.schedule:
         scope = "all mailboxes" if schedule.group is None else f"group {schedule.group}"
-        yield "schedule", f"every {schedule.every}: {scope}"
+        yield "schedule", f"{schedule.words}: {scope}"
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
@@ -138,8 +221,9 @@ def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
 def _mode(settings: Settings) -> str:
     if settings.mode == "observe":
         return "observe: nothing is answered"
-    confirmed = "policy.confirmed = true, so answers begin with the first scan"
-    return f"respond: {confirmed if settings.policy.confirmed else 'answers begin after rsvpq confirm, once'}"
+    if settings.policy.confirmed:
+        return "respond: policy.confirmed = true, so answers begin with the first scan"
+    return "respond: answers begin after rsvpq confirm, once; or group by group, after rsvpq confirm --group"
 
 
 def _lanes(settings: Settings) -> str:

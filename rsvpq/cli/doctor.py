@@ -89,7 +89,7 @@ def _check(loaded: LoadedSettings, servers: Sequence[str], chosen: Mailbox | Non
     for notes in examine(loaded, servers, chosen):
         groups.append(notes)
         if not as_json:
-            _show(notes)
+            show_notes(notes)
     code = exit_code(groups)
     if as_json:
         print_document(_to_dict(groups, code))
@@ -99,7 +99,8 @@ def _check(loaded: LoadedSettings, servers: Sequence[str], chosen: Mailbox | Non
     sys.exit(code)
 
 
-def _show(notes: Notes) -> None:
+def show_notes(notes: Notes) -> None:
+    """Print the results of one group, each with its remedy."""
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=is_terminal())
     table.add_column(no_wrap=True, min_width=4)
     table.add_column(no_wrap=True, min_width=11)

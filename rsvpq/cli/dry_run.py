@@ -8,7 +8,7 @@ from rsvpq.cli.dry_run_totals import Totals
 from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
-from rsvpq.ops.confirmation import observing
+from rsvpq.ops.confirmation import remarks
 from rsvpq.ops.forecast import Forecast
 from rsvpq.ops.scans import Selection
 
@@ -24,6 +24,7 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
     chosen = selection.mailboxes(settings)
     action = context.action("dry-run", "all", "", values={"mailboxes": len(chosen)})
     following = follow(context, "dry-run", chosen, selection.arguments(chosen), action, timeout_s)
+    groups = {mailbox.name: mailbox.group for mailbox in chosen}
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():
         with Progress(len(chosen)) as progress:
@@ -31,9 +32,9 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
                 progress.show(len(following.ended) + len(following.problems))
                 if ended is not None:
                     rows = [Forecast.from_dict(found) for found in ended.found]
-                    totals.add(rows, ended.counts)
+                    totals.add(rows, ended.counts, groups.get(ended.mailbox, ""))
                     shown.add(rows)
-        totals.problems, totals.note = dict(sorted(following.problems.items())), observing(context)
+        totals.problems, totals.note = dict(sorted(following.problems.items())), remarks(context, chosen)
         shown.show_totals(totals)
         shown.end()
     if totals.note:

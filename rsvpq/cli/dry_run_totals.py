@@ -28,6 +28,8 @@ class Totals:
     held: Counter[str] = field(default_factory=Counter)
     #: Preliminary decisions, by the facts that they still need.
     needs: Counter[str] = field(default_factory=Counter)
+    #: Requests that would be offered, by the group of their mailbox.
+    requests: Counter[str] = field(default_factory=Counter)
     #: Sums of what each mailbox counted: found, requests, unreadable, reconcile:orphans.
     counts: Counter[str] = field(default_factory=Counter)
     #: Why a mailbox has no complete result, by name.
@@ -35,9 +37,10 @@ class Totals:
     #: Why nothing of this would be done now; '' if it would.
     note: str = ""
 
-    def add(self, rows: Iterable[Forecast], counts: Mapping[str, int]) -> None:
-        """Add the forecasts and counts of one mailbox."""
+    def add(self, rows: Iterable[Forecast], counts: Mapping[str, int], group: str = "") -> None:
+        """Add the forecasts and counts of one mailbox in a group; '' for one without."""
         self.mailboxes += 1
+        self.requests[group] += counts.get("requests", 0)
         self.counts.update(counts)
         for row in rows:
             self.decided[row.decision, why(row)] += 1
@@ -52,8 +55,17 @@ class Totals:
 
     @property
     def over_the_run(self) -> int:
-        """Number of requests beyond the cap of one run."""
-        return max(0, self.counts["requests"] - self.policy.most_answers_per_run)
+        """Number of requests beyond the caps of one run."""
+        return self.requests.total() - self.most_in_a_run
+
+    @property
+    def most_in_a_run(self) -> int:
+        """Number of requests that one run would offer, by its cap and by those of groups."""
+        within = sum(min(count, self._cap_of(group)) for group, count in self.requests.items())
+        return min(within, self.policy.most_answers_per_run)
+
+    def _cap_of(self, group: str) -> int:
+        return self.policy.caps_of(group).per_run_of_group or self.policy.most_answers_per_run
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""
@@ -91,13 +103,19 @@ class Totals:
     def _caps(self) -> Iterator[str]:
         policy = self.policy
         if self.over_the_run:
-            most = min(self.answers.total(), policy.most_answers_per_run)
-            yield f"  of these in one run: at most {most} (policy.most_answers_per_run = {policy.most_answers_per_run})"
+            most = min(self.answers.total(), self.most_in_a_run)
+            groups = [group for group, count in sorted(self.requests.items()) if count > self._cap_of(group)]
+            caps = "".join(
+                f", policy.groups.{group}: {self._cap_of(group)}" for group in groups if group in policy.groups
+            )
+            per_run = f"policy.most_answers_per_run = {policy.most_answers_per_run}{caps}"
+            yield f"  of these in one run: at most {most} ({per_run})"
             yield f"  requests left for later runs: {self.over_the_run}"
         elif self.answers:
             yield f"  of these in one run: all (policy.most_answers_per_run = {policy.most_answers_per_run})"
         if self.held["cap"]:
-            cap = f"policy.most_answers_per_scan = {policy.most_answers_per_scan}"
+            own = ", or the cap of a group" if policy.groups else ""
+            cap = f"policy.most_answers_per_scan = {policy.most_answers_per_scan}{own}"
             yield f"  requests left for later scans of their mailbox: {self.held['cap']} ({cap})"
         for needs, count in sorted(self.needs.items()):
             facts = needs.replace(" ", " and ")

@@ -20,7 +20,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
-from rsvpq.ops.confirmation import observing
+from rsvpq.ops.confirmation import remarks
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 
@@ -73,9 +73,9 @@ def explain(  # noqa: PLR0913 - one argument for each option
     # The explanations of messages in the Inbox, and how many messages match there.
     explained, matching = (ended.found, ended.counts.get("matching", 0)) if ended else ([], 0)
     looked = bool(following.ended)
-    policy = wiring.PolicyInForce(settings, lanes)().fingerprint(chosen.group)
+    policy = wiring.PolicyInForce(settings, lanes).fingerprint(chosen.group)
     stories, more = _stories(lanes, audit, chosen, explained, matching, wanted, policy)
-    note = observing(context) if stories else ""
+    note = remarks(context, [chosen]) if stories else ""
     if as_json:
         shown = {"mailbox": chosen.name, "looked": looked, "more": more, "note": note, "messages": stories}
         print_document(shown)

@@ -150,6 +150,8 @@ class Following:
             elif its_servers and its_servers.left_s > longer_than_s:
                 server = quote(mailbox.server)
                 found[mailbox.name] = f"its server is held {_held(its_servers)}: rsvpq resume server {server}"
+        for name, left_s in snapshot.rests(map(contract.lane_of, chosen)).items():
+            found[name] = f"it has quiet hours for another {age(left_s)}; the scan goes on after them"
         for name, pause in snapshot.pauses(map(contract.lane_of, chosen)).items():
             found[name] = f"{pause}; the scan goes on after 'rsvpq resume'"
         return found

@@ -16,7 +16,7 @@ from rsvpq.ops.confirmation import unused
 from rsvpq.settings import load_redis, load_settings
 from rsvpq.text import printable
 
-_scope = click.argument("scope", type=click.Choice(["all", "server", "mailbox"]))
+_scope = click.argument("scope", type=click.Choice(["all", "server", "group", "mailbox"]))
 _name = click.argument("name", required=False, default="")
 _why = click.option("--reason", default="", help="Recorded in the audit.")
 
@@ -54,7 +54,7 @@ def pause(
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Pause everything, a server or a mailbox: nothing new starts, and what runs stops before its next effect.
+    """Pause everything, a server, a group or a mailbox: nothing new starts, and what runs stops before its next effect.
 
     With --for or --until a dispatcher ends the pause by itself; otherwise it lasts until somebody resumes.
     'pause all' reads only [redis] of the settings: whatever else is wrong in them, it works.

@@ -1,4 +1,4 @@
-"""``rsvpq mailboxes``: show which mailboxes are not well, one mailbox in detail, or the deepest lanes."""
+"""``rsvpq mailboxes``: show which mailboxes are not well, one in detail, or the deepest lanes; import the list."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,7 @@ from rich.text import Text
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.list_import import import_list
 from rsvpq.cli.options import json_option, not_empty, to_seconds
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Override
@@ -94,6 +95,9 @@ def top(most: int, as_json: bool, config_file: Path | None) -> None:
         click.echo("\n".join(f"{lane['pending']:>7}  {printable(lane['mailbox'])}" for lane in lanes))
     else:
         say("nothing waits in any lane")
+
+
+mailboxes.add_command(import_list)
 
 
 def _totals(found: health.Examined) -> str:

@@ -6,13 +6,17 @@ from rsvpq.mail.messages import Kind, Mailbox
 from rsvpq.mail.persons import comparable_domain
 from rsvpq.policy.lint import flaws
 from rsvpq.policy.organizer import domain_of
-from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings
+from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings, did_you_mean
 
 
 def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
-    """Yield the flaws of rules that can have no effect."""
+    """Yield the flaws of rules and caps that can have no effect."""
     groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
     domains = {comparable_domain(domain_of(mailbox.name)) for mailbox in mailboxes} - {""}
+    for name in loaded.settings.policy.groups:
+        if name not in groups:
+            text = f"no mailbox is in the group {name!r}; {did_you_mean(name, groups)}"
+            yield loaded.origins.problem(("policy", "groups", name), text)
     policy = loaded.settings.decisions
     for flaw in flaws(policy, groups, domains):
         key: KeyPath = ("policy", "rules", flaw.index)
@@ -53,6 +57,16 @@ def _unsent_texts(loaded: LoadedSettings, servers: Collection[str]) -> Iterator[
     if places and without:
         text = f"{', '.join(without)} cannot send it: only answers by Exchange Web Services carry a text"
         yield loaded.origins.problem(places[0], f"{text}; nothing to do if that is intended")
+
+
+def caps(settings: Settings, group: str) -> str:
+    """Return the caps that a group has for itself, as the end of a line; '' for none."""
+    own = settings.policy.groups.get(group)
+    if own is None:
+        return ""
+    found = settings.policy.caps_of(group)
+    per_run = f" and {found.per_run_of_group} per run" if found.per_run_of_group else ""
+    return f"; at most {found.per_scan} answers per mailbox and scan{per_run}"
 
 
 def summary(settings: Settings) -> str:

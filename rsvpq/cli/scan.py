@@ -62,12 +62,16 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
     warnings = []
-    if kind == "scan" and context.settings.mode != "observe" and confirmation.observing(context):
-        warnings.append("live runs are not confirmed here, so this scan only observes: see 'rsvpq confirm --help'")
+    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
+        warnings.append(f"this scan only observes: {silent}")
+    if note := confirmation.unapplied(context):
+        warnings.append(note)
     if warning := confirmation.unused(context):
         warnings.append(warning)
     warnings += map(str, in_force(context.settings, context.lanes).missing())
-    stopped = obstacles(context, {mailbox.server for mailbox in chosen})
+    groups = {mailbox.group for mailbox in chosen}
+    paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
+    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
     warnings += [f"{obstacle}; its scans wait" for obstacle in stopped]
     done = f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}"
     print_action(kind, done, as_json=as_json, warnings=warnings, facts={"mailboxes": len(chosen), "task": task_id})

@@ -22,6 +22,7 @@ from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings, did_you_mean, load_settings
+from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import InForce, in_force
 
@@ -52,6 +53,10 @@ def status(every_s: float | None, servers: tuple[str, ...], as_json: bool, confi
     _require_known(servers, settings, lanes)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
+    digest = settings_digest(settings)
+
+    def revision() -> Revision:
+        return Revision(digest, mailboxes.digest)
 
     def covered() -> Coverage:
         return read_coverage(settings, lanes, mailboxes.by_name())
@@ -62,10 +67,10 @@ def status(every_s: float | None, servers: tuple[str, ...], as_json: bool, confi
     with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
-                force = {**look().to_dict(), "coverage": covered().to_dict()}
+                force = {**look().to_dict(revision()), "coverage": covered().to_dict()}
                 print_document({"in_force": force, **now.to_dict()}, None if every_s else 2)
         else:
-            _show(read, look, covered, every_s)
+            _show(read, look, covered, every_s, revision)
 
 
 def _require_known(servers: Sequence[str], settings: Settings, lanes: Lanes) -> None:
@@ -94,15 +99,20 @@ def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status
 
 
 def _show(
-    read: Callable[[], Status], look: Callable[[], InForce], covered: Callable[[], Coverage], every_s: float | None
+    read: Callable[[], Status],
+    look: Callable[[], InForce],
+    covered: Callable[[], Coverage],
+    every_s: float | None,
+    revision: Callable[[], Revision],
 ) -> None:
     console = Console(highlight=False)
     if every_s is None or not is_terminal():
         for now in _looks(read, every_s):
-            print_fitted(picture(now, look(), covered(), console.width if is_terminal() else None))
+            width = console.width if is_terminal() else None
+            print_fitted(picture(now, look(), covered(), width, revision=revision()))
             if not now.servers:
                 say("no servers: no dispatcher or worker has started yet")
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(read, every_s):
-            live.update(picture(now, look(), covered(), console.width, console.height), refresh=True)
+            live.update(picture(now, look(), covered(), console.width, console.height, revision()), refresh=True)

@@ -10,9 +10,11 @@ from rich.text import Text
 
 from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.ops import control
+from rsvpq.settings.revision import Revision
 from rsvpq.text import age, printable, shortened
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
+from rsvpq.wiring.revisions import differences
 
 #: The columns between the name of the server and what waits.
 _COLUMNS = (
@@ -34,15 +36,21 @@ _BELOW = 3
 
 
 def picture(
-    now: Status, look: InForce, covered: Coverage, width: int | None = None, height: int | None = None
+    now: Status,
+    look: InForce,
+    covered: Coverage,
+    width: int | None = None,
+    height: int | None = None,
+    revision: Revision | None = None,
 ) -> RenderableType:
     """Return the status.
 
     :param width: of the terminal, in characters; None if nothing is to be cut.
     :param height: of the terminal, in lines; None if there may be any number. What does not fit are the best servers.
+    :param revision: that of the files at hand.
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
-    headline, below = [*_headline(now, look, covered)], [*_footer(now)]
+    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now)]
     most = len(names)
     if height is not None:
         # The header of the table, the totals, and the line below that the cursor is in.
@@ -76,14 +84,18 @@ def _cut(lines: list[str], most: int) -> list[str]:
     return lines if len(lines) <= most else [*lines[: most - 1], "... more: rsvpq status"]
 
 
-def _headline(now: Status, look: InForce, covered: Coverage) -> Iterator[str]:
+def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision | None) -> Iterator[str]:
     if now.paused:
         yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
+    yield from map(printable, control.group_stops(now))
     yield look.headline
     yield _processes(look)
     yield f"scans: {covered.headline}"
     for missing in look.missing():
         yield f"{missing.what.upper()}; start one: {missing.start}"
+    if different := [*differences(look.revisions, revision)]:
+        yield from map(printable, different)
+        yield "see 'rsvpq doctor', and 'rsvpq config apply'"
     yield from (f"CAP REACHED: {cap}" for cap in covered.caps)
 
 

@@ -13,7 +13,6 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,9 +23,13 @@ from rsvpq.console.application import make_application, make_console
 from rsvpq.console.page import Console
 from rsvpq.health.systemd import notify
 from rsvpq.metrics.reading import InstallationReader
-from rsvpq.settings import ConfigError, ConsoleSettings, LoadedSettings, load_with_origins
+from rsvpq.settings import ConfigError, LoadedSettings, Settings, load_with_origins
 from rsvpq.settings.logins import LoginFile, read_logins
+from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings.text_files import file_state
 from rsvpq.tasks.log_streams import begin_log
+from rsvpq.wiring import make_list
+from rsvpq.wiring.revisions import LiveSettings, SettingsWatch, live_settings
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +52,12 @@ def main() -> int:
         ).is_answered()  # raises an error for a cluster; the rest is said by the pages
         logins = _logins(loaded)
         tls = _tls(loaded)
-        console = make_console(loaded.settings, logins, _changes(loaded.origins.file))
+        changes = _Changes(loaded.origins.file, loaded.settings)
+        console = make_console(loaded.settings, logins, changes)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    return asyncio.run(_serve(console, loaded.settings.console, tls))
+    return asyncio.run(_serve(console, loaded.settings, tls, changes))
 
 
 def _logins(loaded: LoadedSettings) -> LoginFile:
@@ -88,22 +92,30 @@ def _tls(loaded: LoadedSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _changes(file: Path) -> Callable[[], str]:
-    """Return what says whether the settings have changed since now: the pages show what these settings mean."""
+class _Changes:
+    """Says whether the file of the settings has changed since it was taken up: the pages show what these mean."""
 
-    def state() -> tuple[int, int] | None:
-        try:
-            found = file.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size
+    def __init__(self, file: Path, settings: Settings) -> None:
+        self._file, self._begun_with = file, settings.console
+        self._taken_up, self._token = file_state(self._file), ""
+        self.live: LiveSettings | None = None
 
-    begun = state()
-    text = f"{file.name} has changed since the console was started: restart it, for it still goes by the old one"
-    return lambda: "" if state() == begun else text
+    def __call__(self) -> str:
+        """Return what to do; '' if the file is in force."""
+        live = self.live
+        if live is not None and live.problem:
+            return f"what was applied is not in force in the console: {live.problem}"
+        if live is not None and live.settings.console != self._begun_with:
+            return f"[console] in {self._file.name} has changed: restart the console, for it still goes by the old one"
+        if live is not None and live.token != self._token:
+            self._taken_up, self._token = file_state(self._file), live.token
+        if file_state(self._file) == self._taken_up:
+            return ""
+        return f"{self._file.name} has changed, and the former settings are still in force: rsvpq config apply"
 
 
-async def _serve(console: Console, settings: ConsoleSettings, tls: ssl.SSLContext | None) -> int:
+async def _serve(console: Console, begun_with: Settings, tls: ssl.SSLContext | None, changes: _Changes) -> int:
+    settings = begun_with.console
     host, port = settings.address
     try:
         sockets = bind_sockets(port, host)
@@ -125,12 +137,20 @@ async def _serve(console: Console, settings: ConsoleSettings, tls: ssl.SSLContex
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     sampling = asyncio.create_task(console.readings.sample())
+
+    def take_up(applied: Settings, _: MailboxList) -> None:
+        loop.call_soon_threadsafe(console.renew, applied)  # in the thread of the pages
+
+    changes.live = live_settings(begun_with, make_list(begun_with), take_up)
+    watch = SettingsWatch(changes.live, "console")
+    watch.start()
     notify("READY=1")
     logger.info("event=started listen=%s tls=%s", settings.listen, "yes" if tls else "no")
     while not ended.is_set():
         notify("WATCHDOG=1")
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), _REPORT_S)
+    watch.stop()
     sampling.cancel()
     server.stop()
     await server.close_all_connections()

@@ -1,8 +1,8 @@
 """The pages that change something: each first shows what it would do, and asks for a reason."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, get_args
 
@@ -37,6 +37,7 @@ class Form:
     """What is asked before something is done.
 
     :param about: what it means, a paragraph each. :param back: where to go afterwards, done or not.
+    :param others: addresses of what may be meant instead, by their words.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Form:
     back: str
     about: Sequence[str] = ()
     fields: Sequence[Field] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 class ActionPage(ConsolePage):
@@ -104,7 +106,7 @@ class ActionPage(ConsolePage):
 
 
 class _Scoped(ActionPage):
-    """An action on everything, a server or a mailbox."""
+    """An action on everything, a server, a group or a mailbox."""
 
     def scope(self, context: OperatorContext) -> tuple[Scope, str]:
         """Return the scope and the name.
@@ -113,7 +115,7 @@ class _Scoped(ActionPage):
         """
         scope = {word: word for word in get_args(Scope)}.get(self.given("scope"))
         if scope is None:
-            raise InvalidRequest("unknown scope: use all, server or mailbox")
+            raise InvalidRequest("unknown scope: use all, server, group or mailbox")
         return scope, context.resolve_name(scope, self.given("name"))
 
     def form_of(self, context: OperatorContext, verb: str, about: Sequence[str], fields: Sequence[Field] = ()) -> Form:
@@ -126,7 +128,7 @@ class _Scoped(ActionPage):
 
 
 class PausePage(_Scoped):
-    """Pause everything, a server or a mailbox."""
+    """Pause everything, a server, a group or a mailbox."""
 
     def form(self, context: OperatorContext) -> Form:
         """Return the form."""
@@ -162,9 +164,7 @@ class LimitPage(_Scoped):
 
     def form(self, context: OperatorContext) -> Form:
         """Return the form, with the limits as they are."""
-        scope, name = self.scope(context)
-        if scope == "all":
-            raise InvalidRequest("limits apply to a server or a mailbox; name one")
+        scope, name = self._limited(context)
         about = [control.limits(context, scope, name), "What is left empty stays as it is."]
         fields = (
             Field("rate", "Rate", "items per time, such as 4/s or 30/min"),
@@ -176,14 +176,18 @@ class LimitPage(_Scoped):
 
     def act(self, context: OperatorContext, reason: str) -> list[str]:
         """Set the limits."""
-        scope, name = self.scope(context)
-        if scope == "all":
-            raise InvalidRequest("limits apply to a server or a mailbox; name one")
+        scope, name = self._limited(context)
         numbers = {name: self._count(name) for name in ("burst", "concurrency")}
         given = control.GivenLimits(self.given("rate").strip() or None, reset=bool(self.given("reset")), **numbers)
         if not any(given.values.values()):
             raise InvalidRequest("no limit is given: fill in one, or restore the configured ones")
         return [control.limit(context, scope, name, given, reason)]
+
+    def _limited(self, context: OperatorContext) -> tuple[control.LimitedScope, str]:
+        scope, name = self.scope(context)
+        if scope not in ("server", "mailbox"):
+            raise InvalidRequest("limits apply to a server or a mailbox; name one")
+        return scope, name
 
     def _count(self, name: str) -> int | None:
         text = self.given(name).strip()
@@ -197,32 +201,45 @@ class ConfirmPage(ActionPage):
 
     def form(self, context: OperatorContext) -> Form:
         """Return the form; there is none while ``mode`` is ``observe``."""
+        group = self.given("group")
         about = [
-            f"Terms: {confirmation.terms(context)}.",
+            f"Terms: {confirmation.terms(context, group)}.",
             "Look at 'rsvpq scan --dry-run' first: it shows what would be answered. A response that was processed is "
             "moved to Deleted Items.",
         ]
-        yes = Field("yes", "Yes, rsvpq may answer", kind="checkbox")
-        return Form("Confirm live runs", "Confirm live runs", "/", about, [yes])
+        fields = [Field("group", kind="hidden", value=group), Field("yes", "Yes, rsvpq may answer", kind="checkbox")]
+        title = f"Confirm live runs{_in(group)}"
+        found = {} if group else confirmation.unconfirmed_groups(context)
+        others = {f"only {one} ({number})": link("/confirm", group=one) for one, number in found.items()}
+        return Form(title, title, "/", about, fields, others)
 
     def act(self, context: OperatorContext, reason: str) -> list[str]:
         """Confirm them."""
         if not self.given("yes"):
             raise InvalidRequest("nothing was confirmed: tick that rsvpq may answer")
-        return [confirmation.confirm(context, reason), *filter(None, [confirmation.unused(context)])]
+        done = confirmation.confirm(context, reason, self.given("group"))
+        return [done, *filter(None, [confirmation.unused(context)])]
 
 
 class WithdrawPage(ActionPage):
     """Withdraw the confirmation of live runs."""
 
-    def form(self, context: OperatorContext) -> Form:  # noqa: ARG002 - as every form is made
+    def form(self, context: OperatorContext) -> Form:
         """Return the form."""
-        about = ["From then on rsvpq only observes. What was started is finished."]
-        return Form("Withdraw the confirmation", "Withdraw the confirmation", "/", about)
+        group = self.given("group")
+        about = [f"From then on rsvpq only observes{_in(group)}. What was started is finished."]
+        title = f"Withdraw the confirmation{_in(group)}"
+        found = () if group else sorted(context.lanes.controls.confirmed_groups())
+        others = {f"only {one}": link("/withdraw", group=one) for one in found}
+        return Form(title, title, "/", about, [Field("group", kind="hidden", value=group)], others)
 
     def act(self, context: OperatorContext, reason: str) -> list[str]:
         """Withdraw it."""
-        return [confirmation.withdraw(context, reason)]
+        return [confirmation.withdraw(context, reason, self.given("group"))]
+
+
+def _in(group: str) -> str:
+    return f" in the group {group}" if group else ""
 
 
 class _Settle(ActionPage):

@@ -18,9 +18,10 @@ from rsvpq import __version__
 from rsvpq.console.readings import Readings
 from rsvpq.console.sessions import Attempts, ConsoleSession, Sessions
 from rsvpq.console.shared import Seen
-from rsvpq.ops import InvalidRequest, OperatorContext
+from rsvpq.ops import InvalidRequest, OperatorContext, open_context
+from rsvpq.ops.control import group_stops
 from rsvpq.report.wording import grouped
-from rsvpq.settings import ConfigError
+from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
 from rsvpq.text import age, printable
 
@@ -62,7 +63,7 @@ class Console:
     :param pool: the threads in which the installation is asked, because :mod:`rsvpq.ops` waits for Redis.
     :param slow: the threads of what may take many seconds, so that a pause never waits for a report.
     :param hashing: the one thread in which passwords are checked, so that guesses take no time from the pages.
-    :param changed: says what has changed since the console started and needs a restart; '' if nothing has.
+    :param changed: says what of the file is not in force here, and what to do; '' if all of it is.
     """
 
     context: OperatorContext
@@ -76,6 +77,11 @@ class Console:
     changed: Callable[[], str]
     connected: tuple[Closes, ...]
     attempts: Attempts = field(default_factory=Attempts)
+
+    def renew(self, settings: Settings) -> None:
+        """Show what other settings mean, on the same Redis; those of the console itself need a restart."""
+        self.context = open_context(settings, self.context.lanes)
+        self.readings.renew(self.context)
 
     def close(self) -> None:
         """End the threads, once the questions that they ask have been answered, and close the connections to Redis."""
@@ -175,6 +181,7 @@ class ConsolePage(RequestHandler):
             "age": age,
             "ago": ago,
             "grouped": grouped,
+            "group_stops": group_stops,
             "utc": utc,
             "link": link,
             "version": __version__,

@@ -40,22 +40,30 @@ class Readings:
     """The shared readings of one installation; see :class:`SharedReading` for their errors."""
 
     def __init__(self, context: OperatorContext, reader: InstallationReader, pool: Executor, slow: Executor) -> None:
-        self._context = context
+        self._context, self._reader = context, reader
         self.history = LagHistory()
         self.overview: SharedReading[Reading] = SharedReading(reader.read, _OVERVIEW_S, pool)
         self.mailboxes: SharedReading[Examined] = SharedReading(
-            partial(examine_mailboxes, context, MailboxChoice()), _LISTS_S, slow
+            lambda: examine_mailboxes(self._context, MailboxChoice()), _LISTS_S, slow
         )
         self.lanes: SharedReading[list[dict[str, object]]] = SharedReading(
             partial(look.top, context.lanes, MOST_LANES), _LISTS_S, slow
         )
-        self.drafts: SharedReading[list[dict[str, str]]] = SharedReading(partial(drafts.rows, context), _LISTS_S, slow)
+        self.drafts: SharedReading[list[dict[str, str]]] = SharedReading(
+            lambda: drafts.rows(self._context), _LISTS_S, slow
+        )
         self.periods: dict[int, SharedReading[Report]] = {
             hours: SharedReading(partial(self._report, hours), _PERIOD_S, slow) for hours in PERIODS_H
         }
         self.records: dict[int, SharedReading[list[AuditRecord]]] = {
             hours: SharedReading(partial(self._records, hours), _LISTS_S, slow) for hours in PERIODS_H
         }
+
+    def renew(self, context: OperatorContext) -> None:
+        """Go on with other settings, on the same Redis."""
+        self._context = context
+        self._reader.renew(context.settings)
+        self.forget()
 
     @property
     def short(self) -> tuple[SharedReading[Any], ...]:

@@ -11,6 +11,7 @@ from rsvpq.health.register import impatient_redis
 from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import LoadedSettings
+from rsvpq.settings.revision import Revision, list_digest, settings_digest
 from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import backends
 
@@ -41,7 +42,8 @@ def examine(
     if redis_ahead_s is None:
         notes.skip("all", "cannot be checked without Redis")
     else:
-        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes, mailboxes)
+        revision = Revision(settings_digest(settings), list_digest(mailboxes))
+        processes.examine(lanes, Queues(redis, settings.redis.namespace), settings, notes, mailboxes, revision)
     yield notes
     redis.close()
     boxes = {mailbox.server: mailbox.name for mailbox in (*reversed(mailboxes), *([chosen] if chosen else []))}

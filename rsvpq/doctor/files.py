@@ -3,12 +3,11 @@
 import stat
 
 from rsvpq.doctor.results import Notes
-from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import ConfigError, LoadedSettings
-from rsvpq.settings.mailboxes import read_mailboxes
+from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
 
 
-def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
+def examine(loaded: LoadedSettings, notes: Notes) -> tuple[ListedMailbox, ...]:
     """Check the files.
 
     :returns: the mailboxes of the list; empty if it cannot be read.
@@ -16,7 +15,7 @@ def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
     notes.ok("file", f"{loaded.origins.file} can be read; to check its content: rsvpq config check")
     notes.ok("mode", loaded.settings.mode + (": nothing is answered" if loaded.settings.mode == "observe" else ""))
     path = loaded.settings.mailboxes
-    mailboxes: tuple[Mailbox, ...] = ()
+    mailboxes: tuple[ListedMailbox, ...] = ()
     try:
         mailboxes = read_mailboxes(path, loaded.settings)
     except ConfigError as error:
@@ -27,7 +26,6 @@ def examine(loaded: LoadedSettings, notes: Notes) -> tuple[Mailbox, ...]:
         else:
             notes.warn("mailboxes", f"none in {path}", "write one in each row")
     _secrets(loaded, notes)
-    notes.skip("running", "cannot tell whether running processes loaded these settings; restart them if in doubt")
     return mailboxes
 
 

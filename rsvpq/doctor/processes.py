@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from shlex import quote
 
 from redis.exceptions import RedisError
 
@@ -10,24 +11,34 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
+from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
+from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
-from rsvpq.wiring.in_force import STARTS, InForce, in_force
+from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
 
 
-def examine(lanes: Lanes, queues: Queues, settings: Settings, notes: Notes, mailboxes: Iterable[Mailbox] = ()) -> None:
+def examine(
+    lanes: Lanes,
+    queues: Queues,
+    settings: Settings,
+    notes: Notes,
+    mailboxes: Iterable[Mailbox],
+    revision: Revision,
+) -> None:
     """Check what runs and waits.
 
-    :param mailboxes: those of the list.
+    :param mailboxes: those of the list. :param revision: that of the settings and the list at hand.
     """
     try:
         look = in_force(settings, lanes)
         _answering(look, settings, notes)
         _processes(look, notes)
+        _revisions(lanes, look, revision, notes)
         if not look.dispatchers:
             _last_used(lanes, notes)
         status = lanes.snapshot.status()
@@ -70,6 +81,33 @@ def _processes(look: InForce, notes: Notes) -> None:
         notes.warn("worker ops", what, f"if that is not intended, start one: {STARTS[contract.OPS_QUEUE]}")
 
 
+def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) -> None:
+    """Compare with which settings the processes run, and with the files at hand."""
+    for name in unreported(lanes, look.revisions):
+        notes.warn("revision", f"{name} does not report its settings, as an earlier version", "restart it")
+    by_revision: dict[Revision, list[str]] = {}
+    for one in look.revisions:
+        by_revision.setdefault(one.revision, []).append(one.name)
+        if one.problem:
+            notes.fail(
+                "revision",
+                f"{one.name} keeps {one.revision}: {one.problem}",
+                "repair that: the process tries again each second",
+            )
+    for running, names in by_revision.items():
+        text = f"{', '.join(names)}: {running}"
+        if running == revision:
+            notes.ok("revision", text)
+        elif running.settings == revision.settings:
+            notes.warn("revision", f"{text}; the list here is {revision.mailboxes}", "bring the list to all hosts")
+        elif len({one.settings for one in by_revision}) == 1:
+            notes.warn(
+                "revision", f"{text}; the files here have {revision}", "to bring these into force: rsvpq config apply"
+            )
+        else:
+            notes.fail("revision", f"{text}; the files here have {revision}", "rsvpq config apply, or restart them")
+
+
 def _last_used(lanes: Lanes, notes: Notes) -> None:
     """Say how old the ledger is: one that was restored knows nothing of what operators have set since its backup."""
     last_s = lanes.registrations.last_report("dispatcher")
@@ -107,6 +145,7 @@ def _scans(covered: Coverage, notes: Notes) -> None:
 def _stopped(status: Status, notes: Notes) -> None:
     if status.paused:
         notes.warn("paused", f"everything: {status.paused.reason}", "rsvpq resume all")
+    _stopped_groups(status, notes)
     for name, server in sorted(status.servers.items()):
         if server.paused:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
@@ -115,3 +154,13 @@ def _stopped(status: Status, notes: Notes) -> None:
             text = f"{name} is held: backing off for another {server.held_s:.0f} s{why}"
             remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
+
+
+def _stopped_groups(status: Status, notes: Notes) -> None:
+    for name, group in status.groups.items():
+        if group.paused:
+            notes.warn("paused", f"group {name}: {group.paused.reason}", f"rsvpq resume group {quote(name)}")
+    quiet = {"": status.quiet_s, **{f" of group {name}": group.quiet_s for name, group in status.groups.items()}}
+    for whose, left_s in quiet.items():
+        if left_s:
+            notes.ok("quiet", f"quiet hours{whose} for another {age(left_s)}: nothing new starts")

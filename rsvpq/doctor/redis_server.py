@@ -18,8 +18,8 @@ from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes import Lanes
 from rsvpq.mail.checks import Stopwatch
-from rsvpq.settings import RedisSettings, Settings
-from rsvpq.settings.single_redis import REMEDY, ClusterRefused
+from rsvpq.settings import ConfigError, RedisSettings, Settings
+from rsvpq.settings.usable_redis import REMEDY, ClusterRefused
 
 _OLDEST, _RECOMMENDED = (6, 2), (7, 0)
 _SLOW_PING_MS = 20.0
@@ -53,6 +53,14 @@ def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> flo
     return ahead_s
 
 
+def _refused(error: ConfigError, settings: RedisSettings, notes: Notes) -> None:
+    """Report a Redis with which no process starts."""
+    if isinstance(error, ClusterRefused):
+        notes.fail("cluster", f"{settings.place} is a node of a Redis Cluster, which is not supported", REMEDY)
+    else:
+        notes.fail("schema", error.problems[0].text, "docs/migration.md says which versions read which schema")
+
+
 def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, Any] | None:
     try:
         redis.ping()
@@ -62,8 +70,8 @@ def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, 
             redis.ping()
             pings.append(watch.ms)
         info: Mapping[str, Any] = redis.info()
-    except ClusterRefused:
-        notes.fail("cluster", f"{settings.place} is a node of a Redis Cluster, which is not supported", REMEDY)
+    except ConfigError as error:
+        _refused(error, settings, notes)
     except AuthenticationError as error:
         notes.fail("reachable", f"{settings.place}: {error}", "correct [redis] password_file")
     except NoPermissionError as error:

@@ -6,16 +6,18 @@ from typing import Any, Literal
 from redis.exceptions import ResponseError
 
 from rsvpq.lanes.ledger import OperatorAction
-from rsvpq.lanes.limits import Limits, Rate, limit_fields
+from rsvpq.lanes.limits import LIMIT_FIELDS, Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import left_s, microseconds, number_of, values_of
+from rsvpq.lanes.reading import batched, left_s, microseconds, number_of, values_of, whole
 
-Scope = Literal["all", "mailbox", "server"]
+Scope = Literal["all", "mailbox", "group", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.
 Pools = Mapping[str, int]
 
 #: Every limit is smaller than this; see shared/values.lua.
 _ENDLESS = 2.0**53
+#: Mailboxes per round trip to Redis: one pipeline of this many short scripts holds Redis for a few milliseconds.
+_MAILBOXES_AT_ONCE = 500
 
 
 class Controls:
@@ -63,6 +65,15 @@ class Controls:
                 )
             pipe.execute()
 
+    def configure_mailboxes(self, own: Mapping[str, Limits | None]) -> None:
+        """Write the limits of mailboxes with a lane, by name; None where the defaults apply. Scans do so as well."""
+        for part in batched(list(own.items()), _MAILBOXES_AT_ONCE):
+            with self._namespace.redis.pipeline(transaction=False) as pipe:
+                for name, limits in part:
+                    fields = limit_fields(limits) if limits else dict.fromkeys(LIMIT_FIELDS, "")
+                    self._namespace.call("configure_mailbox", name, *fields.values(), pipe=pipe)
+                pipe.execute()
+
     def configured(self) -> bool:
         """Return whether the limits that this process wrote are still there; without limits nothing is released.
 
@@ -108,7 +119,7 @@ class Controls:
         with space.redis.pipeline(transaction=False) as pipe:
             pipe.zrangebyscore(key, "-inf", space.time_us())
             [found] = values_of(pipe, [()])
-        scopes: dict[str, Scope] = {"all": "all", "mailbox": "mailbox", "server": "server"}
+        scopes: dict[str, Scope] = {"all": "all", "mailbox": "mailbox", "group": "group", "server": "server"}
         due = []
         for member in map(str, found):
             word, _, name = member.partition(" ")
@@ -128,16 +139,63 @@ class Controls:
 
     def resume(self, scope: Scope, name: str = "", *, action: OperatorAction | None = None) -> None:
         """Undo :meth:`pause` of the same scope, and end the hold of that server or mailbox."""
-        self._set(scope, name, action, {"paused": ""} if scope == "all" else {"paused": "", "hold": ""})
+        self._set(scope, name, action, {"paused": "", "hold": ""} if scope in ("mailbox", "server") else {"paused": ""})
 
-    def confirm(self, words: str, *, action: OperatorAction | None = None) -> None:
-        """Record who confirmed live runs, and when, as a text; '' withdraws the confirmation."""
-        self._set("all", "", action, {"confirmed": words})
+    def rest(self, group: str, window: tuple[int, int] | None) -> None:
+        """Start nothing in the mailboxes of a group from one time to another; what has been started is finished.
 
-    def confirmed(self) -> str:
-        """Return the text of :meth:`confirm`; '' if live runs are not confirmed."""
-        words: str | None = self._namespace.redis.hget(self._namespace.general, "confirmed")
-        return words or ""
+        :param group: '' for all mailboxes. :param window: both times in microseconds since the epoch; None to rest no
+            more. It replaces the one before it.
+        """
+        first, last = window or ("", "")
+        self._set("group" if group else "all", group, None, {"quiet_from": first, "quiet_until": last})
+
+    def rests(self) -> dict[str, tuple[int, int]]:
+        """Return when the lanes of groups rest next, as :meth:`rest` has set it; '' for all mailboxes."""
+        space, groups = self._namespace, ["", *self.groups()]
+        with space.redis.pipeline(transaction=False) as pipe:
+            for name in groups:
+                pipe.hmget(space.group(name) if name else space.general, "quiet_from", "quiet_until")
+            found = values_of(pipe, ((None, None),) * len(groups))
+        windows = ((name, tuple(map(whole, times))) for name, times in zip(groups, found, strict=True))
+        return {name: (first, last) for name, (first, last) in windows if last}
+
+    def confirm(self, words: str, group: str = "", *, action: OperatorAction | None = None) -> None:
+        """Record who confirmed live runs, and when, as a text: of one group of mailboxes, or of all.
+
+        '' withdraws it: that of a group, or without one all that there are, also those of single groups.
+        """
+        self._set("group" if group else "all", group, action, {"confirmed": words})
+
+    def confirmed(self, group: str = "") -> str:
+        """Return the text of :meth:`confirm` that applies to the mailboxes of a group; '' if none does.
+
+        :param group: '' for mailboxes without a group, to which only the confirmation of all applies.
+        """
+        space = self._namespace
+        with space.redis.pipeline(transaction=False) as pipe:
+            pipe.hget(space.general, "confirmed")
+            if group:
+                pipe.hget(space.group(group), "confirmed")
+            found = values_of(pipe, (None, None)[: 1 + bool(group)])
+        return next(filter(None, map(str, filter(None, found))), "")
+
+    def groups(self) -> list[str]:
+        """Return the groups that are paused or confirmed, or that have quiet hours."""
+        space = self._namespace
+        with space.redis.pipeline(transaction=False) as pipe:
+            pipe.smembers(space.groups)
+            [names] = values_of(pipe, [()])
+        return sorted(map(str, names))
+
+    def confirmed_groups(self) -> dict[str, str]:
+        """Return the groups whose live runs are confirmed by themselves, each with the text of :meth:`confirm`."""
+        space, groups = self._namespace, self.groups()
+        with space.redis.pipeline(transaction=False) as pipe:
+            for name in groups:
+                pipe.hget(space.group(name), "confirmed")
+            found = list(values_of(pipe, (None,) * len(groups)))
+        return {name: str(words) for name, words in zip(groups, found, strict=True) if words}
 
     def log_action(self, action: OperatorAction) -> None:
         """Record an operator action that changes nothing in the lanes."""

@@ -14,7 +14,9 @@ from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.registrations import Registrations, ScheduleClaims
 from rsvpq.lanes.repair import Repair
+from rsvpq.lanes.revisions import Revisions
 from rsvpq.lanes.run_results import RunResults
+from rsvpq.lanes.schema import LedgerSchema
 from rsvpq.lanes.snapshot import Snapshot
 
 
@@ -49,6 +51,8 @@ class Lanes:
         self.drafts = StoredDrafts(self.namespace)
         self.registrations = Registrations(self.namespace)
         self.schedule = ScheduleClaims(self.namespace)
+        self.revisions = Revisions(self.namespace)
+        self.schema = LedgerSchema(self.namespace)
         self.certificates = Certificates(self.namespace)
 
     def time_us(self) -> int:
@@ -66,9 +70,16 @@ class Lanes:
         """Yield the last scan of each of these mailboxes; takes about 0.2 s for 10,000."""
         return read_last_scans(self.namespace, mailboxes)
 
-    def run_budget(self, run: str, most: int) -> RunBudget:
-        """Return the budget of answers of a run."""
-        return RunBudget(self.namespace.redis, self.namespace.key("answers-of", run), most)
+    def run_budget(self, run: str, most: int, group: str = "", most_of_group: int | None = None) -> RunBudget:
+        """Return the budget of answers of a run, for the mailboxes of a group.
+
+        :param most_of_group: how many of them the group may have; None for no budget of its own.
+        """
+        space = self.namespace
+        whole = RunBudget(space.redis, space.key("answers-of", run), most)
+        if most_of_group is None:
+            return whole
+        return RunBudget(space.redis, space.key("answers-of", run, "in", group), most_of_group, whole)
 
     def run_results(self, run: str) -> RunResults:
         """Return the results that the mailboxes of a run report."""

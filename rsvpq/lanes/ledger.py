@@ -20,6 +20,8 @@ from rsvpq.lanes.reading import batched, json_object, microseconds, number_of, v
 
 #: Topics per call of the script.
 _BATCH = 500
+#: Mailboxes per call of regroup.lua, which blocks Redis for a few microseconds for each.
+_REGROUPED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ class Start:
 
     ``now_us`` is the ledger's clock. ``memory`` is what settled the item's topic; '' if nothing is known. The ledger
     may have forgotten what was settled longer than ``vouched_s`` ago: everything, after a loss of Redis; for an item
-    without a topic, nothing. ``lease_s`` is how long the owner holds the item.
+    without a topic, nothing. ``lease_s`` is how long the owner holds the item. ``group`` is that of the mailbox as
+    the ledger knows it.
     """
 
     result: StartResult
@@ -193,6 +196,7 @@ class Start:
     memory: str = ""
     vouched_s: float = inf
     lease_s: float = 0
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +242,7 @@ class Ledger:
                 limits = limit_fields(lane.limits) if lane.limits else dict.fromkeys(LIMIT_FIELDS, "")
                 args = (lane.name, lane.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
                 self._namespace.call(
-                    "offer_scan", *args, *(limits[field] for field in LIMIT_FIELDS), item.facts, pipe=pipe
+                    "offer_scan", *args, *(limits[field] for field in LIMIT_FIELDS), item.facts, lane.group, pipe=pipe
                 )
             return {lane.name: result for (lane, _), result in zip(scans, pipe.execute(), strict=True)}
 
@@ -257,6 +261,16 @@ class Ledger:
         """Record the new or changed decisions of a page in the audit; return how many there were."""
         recorded: int = self._namespace.call("record_decisions", lane.name, lane.server, *decisions.to_args())
         return recorded
+
+    def assign_groups(self, groups: Mapping[str, str]) -> int:
+        """Take over the groups of mailboxes from the list, by name; '' for none.
+
+        :returns: in how many of them nothing may start now, because their group is paused or rests.
+        """
+        stopped = 0
+        for batch in batched(list(groups.items()), _REGROUPED_AT_ONCE):
+            stopped += self._namespace.call("regroup", *(part for pair in batch for part in pair))
+        return stopped
 
     def claim(self, name: str, identity: str, instead_of: str = "") -> tuple[str, int]:
         """Claim a mailbox for a name, unless another name has claimed it; see claim.lua.
@@ -280,14 +294,14 @@ class Ledger:
         result, *rest = self._namespace.call("start", item_id, generation, owner)
         if result != StartResult.RUN:
             return Start(StartResult(result))
-        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us = rest
+        work, mailbox, server, payload, journal, attempt, now_us, memory, vouched, lease_us, group = rest
         content, steps = json_object(payload), json_object(journal)
         if content is None or steps is None:
             # Earlier steps are unknown, so nothing may be done now; shared/items.lua says how the item comes back.
             self._namespace.call("discard", item_id, generation, "unreadable")
             return Start(StartResult.UNKNOWN)
         known = (work, mailbox, server, content, steps, int(attempt), item_id)
-        return Start(StartResult.RUN, *known, int(now_us), memory, float(vouched), int(lease_us) / 1e6)
+        return Start(StartResult.RUN, *known, int(now_us), memory, float(vouched), int(lease_us) / 1e6, group)
 
     def renew(self, item_id: str, generation: int, owner: str) -> float:
         """Extend the lease of a running item; return its length in seconds, 0 if the owner has lost the item."""
@@ -412,23 +426,28 @@ class RunBudget:
     """How many answers a run may still offer, for all its mailboxes together.
 
     Taken before an offer, and returned if a message was not new: a crash in between can only lead to fewer offers,
-    never to more. ``key`` is the key of the number of answers taken.
+    never to more. ``key`` is the key of the number of answers taken. What is taken from the budget of a group is also
+    taken from that of the whole run.
     """
 
     redis: Any
     key: str
     most: int
+    whole: "RunBudget | None" = None
 
     def take(self, wanted: int) -> int:
         """Take up to ``wanted`` answers; return how many were left to take."""
-        over = min(wanted, max(0, self._add(wanted) - self.most))
+        granted = self.whole.take(wanted) if self.whole else wanted
+        over = min(granted, max(0, self._add(granted) - self.most))
         self.give_back(over)
-        return wanted - over
+        return granted - over
 
     def give_back(self, unused: int) -> None:
         """Return unused answers, for other scans of the run."""
         if unused:
             self._add(-unused)
+            if self.whole:
+                self.whole.give_back(unused)
 
     def give_back_of(self, item: str) -> None:
         """Return the answer of an item that was offered and not answered; has an effect once for each item."""

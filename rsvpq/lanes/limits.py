@@ -10,6 +10,8 @@ from typing import Any
 
 _RATE = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*/\s*(?P<unit>s|min|h)\s*", re.ASCII)
 _PERIOD_S = {"s": 1, "min": 60, "h": 3600}
+#: The most digits that a printed rate has.
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,17 @@ class Rate:
                 f"{text!r} is not a rate; write a number above zero per s, min or h, such as 2/s or 30/min"
             )
         return cls(float(match["count"]) / _PERIOD_S[match["unit"]])
+
+    @classmethod
+    def of_interval(cls, interval_us: float) -> "Rate":
+        """Return the roundest rate with this interval: 120/s for 8333 microseconds, which exactly is 120.0048/s."""
+        exact = 1_000_000 / interval_us
+        for digits in range(1, _DIGITS + 1):
+            for seconds in _PERIOD_S.values():
+                rate = cls(float(f"{exact * seconds:.{digits}g}") / seconds)
+                if rate.interval_us == interval_us:
+                    return rate
+        return cls(exact)
 
     @property
     def interval_us(self) -> int:
@@ -94,11 +107,12 @@ def limit_fields(limits: Limits) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The lane of a mailbox: its name, its server, and its own limits.
+    """The lane of a mailbox: its name, its server, its own limits, and its group.
 
-    ``limits`` is None if the default limits of the ledger apply.
+    ``limits`` is None if the default limits of the ledger apply; ``group`` is '' if it has none.
     """
 
     name: str
     server: str
     limits: Limits | None = None
+    group: str = ""

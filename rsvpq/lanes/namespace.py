@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 #: Scripts whose first run after a start of Redis is counted: data that they rely on may be lost.
 _COUNTING = frozenset({"start", "record"})
 
-
 #: Milliseconds within which replicas must confirm a write that has to be replicated.
 _REPLICATED_MS = 1000
 
@@ -26,19 +25,24 @@ class NotReplicated(RedisConnectionError):
     """The primary has written it, but too few replicas confirm that they have it as well."""
 
 
+def prefix_of(name: str) -> str:
+    """Return the prefix of every key of a namespace; in braces, so that all its keys share one cluster slot."""
+    return "{" + name + "}"
+
+
 class Namespace:
     """The keys of one installation in one Redis; docs/lanes.md describes them.
 
     :param redis: a client with ``decode_responses=True`` and with ``encoding_errors`` set to
         :data:`rsvpq.lanes.reading.LENIENT`.
-    :param name: prefix of every key; wrapped in braces, so that all keys share one cluster slot.
+    :param name: its name, see :func:`prefix_of`.
     :param now_us: a clock for tests, in microseconds; by default the clock of Redis is used.
     """
 
     def __init__(self, redis: Redis, name: str = "rsvpq", *, now_us: Callable[[], int] | None = None) -> None:
         # redis-py types every reply as bytes | str, whatever decode_responses says.
         self.redis: Any = redis
-        self.prefix = "{" + name + "}"
+        self.prefix = prefix_of(name)
         self._now_us = now_us
         self._threads = local()
         # Each namespace has its own script digests, so each detects by itself that Redis was restarted and lost them.
@@ -46,6 +50,8 @@ class Namespace:
         self._scripts: dict[str, Script] = {script: redis.register_script(text) for script, text in texts.items()}
         #: The key of the general settings and the pause of all lanes, a hash.
         self.general = self.key("cfg")
+        #: The key of the names of all groups about which the ledger knows something, a set.
+        self.groups = self.key("groups")
         #: The key of the names of all servers, a set.
         self.servers = self.key("servers")
         #: The key of the names of all mailboxes to which a scan was ever offered, a set.
@@ -74,6 +80,10 @@ class Namespace:
     def server(self, name: str) -> str:
         """Return the key of a server, a hash."""
         return self.key("server", name)
+
+    def group(self, name: str) -> str:
+        """Return the key of a group of mailboxes, a hash."""
+        return self.key("group", name)
 
     def unfinished(self, server: str) -> str:
         """Return the key of a server's unfinished messages, a sorted set by the time of their offer."""

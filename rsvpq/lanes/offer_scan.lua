@@ -1,4 +1,4 @@
--- Offer a scan to the lane of a mailbox, and take over the mailbox's configured server and limits.
+-- Offer a scan to the lane of a mailbox, and take over the mailbox's configured server, group and limits.
 --
 -- KEYS[1]   namespace
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis
@@ -13,6 +13,7 @@
 -- ARGV[10]  concurrency
 -- ARGV[11]  weight
 -- ARGV[12]  facts (JSON for the audit; '' for none)
+-- ARGV[13]  group; '' for none
 -- Returns   'offered' | 'scanning' (a scan is under way) | 'full' (messages of the last scan still wait in the lane)
 -- Replay    returns 'scanning' and adds nothing, even if this scan has ended in the meantime
 
@@ -20,6 +21,7 @@ local mailbox, server, id = ARGV[2], ARGV[3], ARGV[4]
 local key = P .. ':mailbox:' .. mailbox
 redis.call('SADD', P .. ':mailboxes', mailbox)
 redis.call('HSET', key, 'server', server)
+if ARGV[13] == '' then redis.call('HDEL', key, 'group') else redis.call('HSET', key, 'group', ARGV[13]) end
 redis.call('HDEL', key, 'unlisted')
 for i, field in ipairs({ 'interval', 'burst', 'concurrency', 'weight' }) do
   if ARGV[7 + i] == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, ARGV[7 + i]) end

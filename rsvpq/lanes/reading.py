@@ -108,6 +108,12 @@ def left_s(hold_us: Any, length_us: Any, now_us: int) -> float:
     return max(0.0, min(number_of(hold_us) - now_us, longest if longest > 0 else _LONGEST_HOLD_US) / 1e6)
 
 
+def quiet_left_s(first_us: Any, last_us: Any, now_us: int) -> float:
+    """Return how many seconds quiet hours still last that begin and end at these times; 0 if now are none."""
+    first, last = number_of(first_us), number_of(last_us)
+    return round((last - now_us) / 1e6, 3) if first <= now_us < last else 0.0
+
+
 def microseconds(seconds: float) -> int:
     """Convert seconds to microseconds, the unit of the ledger."""
     return round(seconds * 1_000_000)

@@ -98,12 +98,10 @@ class ScheduleClaims:
     def __init__(self, namespace: Namespace) -> None:
         self._namespace = namespace
 
-    def claim(self, group: str, every_s: float, period: int) -> int | None:
-        """Claim a period; return the last period that was claimed before, None if there was none."""
-        redis, key = self._namespace.redis, self._namespace.key("schedule", group, f"{every_s:g}")
-        try:
-            before = redis.set(key, period, get=True)  # atomic
-        except ResponseError:  # a key of another type
-            redis.set(key, period)
-            return None
-        return int(before) if str(before).isdecimal() else None
+    def claim(self, group: str, timetable: str, run: int, latest: int) -> bool:
+        """Claim a run of a schedule; return whether nobody has claimed it, or a later one, before.
+
+        :param timetable: distinguishes the schedules of a group. :param run: a number that grows from run to run.
+        :param latest: the latest run that anybody can have claimed by now.
+        """
+        return bool(self._namespace.call("claim_run", group, timetable, run, latest))

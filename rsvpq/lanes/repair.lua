@@ -107,7 +107,9 @@ local function repair_lane(mailbox)
   place(mailbox)
   local after = redis.call('HGET', m.key, 'where') or ''
   -- A wait that is over ends with the next release; any other change of place is made by the script that causes it.
-  if not stood or (after ~= m.where and m.where ~= 'wait') then note('lane:' .. mailbox, 'not-scheduled') end
+  -- The pause or the rest of a group changes the place of each mailbox once it is looked at.
+  local by_group = m.group_paused or m.rest > 0 or (m.where == 'paused' and m.group)
+  if not stood or (after ~= m.where and m.where ~= 'wait' and not by_group) then note('lane:' .. mailbox, 'not-scheduled') end
 end
 
 local function repair_mailbox(mailbox)

@@ -1,4 +1,4 @@
-"""The results of a read-only run (a dry run or an explanation): a Redis stream from its tasks to one command.
+"""The results of a read-only run (a dry run, for instance): a Redis stream from its tasks to one command.
 
 The stream ``{NAMESPACE}:findings:RUN`` has entries with the results of the offers, then for each mailbox entries with
 what was found, and one that ends them. Its length is bounded, and it expires an hour after the last entry, read or not.
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from rsvpq.lanes.reading import batched, pages_after
+from rsvpq.lanes.reading import batched, json_object, pages_after
 
 #: Seconds that a stream is kept after its last entry.
 KEPT_S = 3600
@@ -58,6 +58,16 @@ class RunResults:
 
     redis: Any
     key: str
+
+    def give_policies(self, policies: Sequence[Mapping[str, Any]]) -> None:
+        """Store the policies that the run compares, for its mailboxes: once, as each may be long."""
+        self.redis.set(f"{self.key}:policies", json.dumps(list(policies)), ex=KEPT_S)
+
+    def policies(self) -> list[Any]:
+        """Return what :meth:`give_policies` has stored; an empty list once it is gone."""
+        found = json_object(f'{{"policies": {self.redis.get(f"{self.key}:policies") or "[]"}}}') or {}
+        policies = found.get("policies")
+        return policies if isinstance(policies, list) else []
 
     def offered(self, results: Mapping[str, str]) -> None:
         """Report the results of all offers."""

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis
--- ARGV[2]   scope: 'all' | 'mailbox' | 'server'
+-- ARGV[2]   scope: 'all' | 'mailbox' | 'group' | 'server'
 -- ARGV[3]   name; '' for all
 -- ARGV[4]   token, unique to this action, for the audit; '' to record nothing
 -- ARGV[5]   who
@@ -11,9 +11,10 @@
 -- ARGV[8]   the values that were set, as text
 -- ARGV[9]   facts (JSON), which name the mailbox
 -- ARGV[10]  server, for the audit; '' if none
--- ARGV[11+] field, value for each: paused, hold, confirmed, live_interval (microseconds), live_burst, live_concurrency;
---           an empty value removes the field. Also: paused_for, after paused (microseconds until the pause ends), and
---           pause_ended (the time at which a pause was to end: nothing is done if that is not the present one)
+-- ARGV[11+] field, value for each: paused, hold, confirmed, quiet_from, quiet_until (when the lanes rest next),
+--           live_interval (microseconds), live_burst, live_concurrency; an empty value removes the field, and of
+--           'confirmed' of all also that of every group. Also: paused_for, after paused (microseconds until the pause
+--           ends), and pause_ended (the time at which a pause was to end: nothing is done if that is not the present one)
 -- Returns   1; 0 if nothing was done
 -- Replay    sets the same values again; the token, which is kept for an hour, prevents a second record
 
@@ -24,6 +25,18 @@ local function end_pause()
   redis.call('HDEL', key, 'paused', 'paused_by', 'paused_at', 'paused_until')
   if redis.call('TYPE', pauses).ok ~= 'zset' then redis.call('DEL', pauses) end  -- a pause must never fail
   redis.call('ZREM', pauses, member)
+  if scope == 'group' then redis.call('SADD', P .. ':waking', name) end
+end
+
+-- Keep in the set of groups those of which anything is known.
+local function list_group(group)
+  redis.call(redis.call('EXISTS', group_key(group)) == 1 and 'SADD' or 'SREM', P .. ':groups', group)
+end
+local function withdraw_groups()
+  for _, group in ipairs(redis.call('SMEMBERS', P .. ':groups')) do
+    redis.call('HDEL', group_key(group), 'confirmed')
+    list_group(group)
+  end
 end
 
 for i = 11, #ARGV, 2 do
@@ -39,11 +52,13 @@ for i = 11, #ARGV, 2 do
     if value ~= '' then redis.call('HSET', key, 'paused', value, 'paused_by', ARGV[5], 'paused_at', NOW) end
   elseif value == '' then
     redis.call('HDEL', key, field)
+    if field == 'confirmed' and scope == 'all' then withdraw_groups() end
     if field == 'hold' then redis.call('HDEL', key, 'hold_why', 'failures', 'failing', 'breaks') end
   else
     redis.call('HSET', key, field, value)
   end
 end
+if scope == 'group' then list_group(name) end
 local live = redis.call('HMGET', key, 'live_interval', 'live_burst', 'live_concurrency')
 if not (live[1] or live[2] or live[3]) then
   redis.call('HDEL', key, 'live_by', 'live_at')

@@ -8,7 +8,7 @@ from rsvpq.lanes.controls import Scope
 from rsvpq.lanes.ledger import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import age_s, batched, json_object, left_s, number_of, values_of, whole
+from rsvpq.lanes.reading import age_s, batched, json_object, left_s, number_of, quiet_left_s, values_of, whole
 from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, Hold, Override, Pause, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
@@ -130,6 +130,16 @@ def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str
     return ScanTotals(whole(found), whole(capped), whole(unreadable), by_reason, cap or "")
 
 
+#: The scopes of a pause in words.
+_IN_WORDS = {"all": "everything", "server": "server {}", "group": "group {}", "mailbox": "the mailbox"}
+
+
+def _scopes_of(lane: Lane) -> list[tuple[str, str]]:
+    """Return what a pause of stops this lane, the widest first; for all lanes there is another one."""
+    groups = [("group", lane.group)] if lane.group else []
+    return [("server", lane.server), *groups, ("mailbox", lane.name)]
+
+
 class Snapshot:
     """Reads the state of one namespace."""
 
@@ -144,6 +154,11 @@ class Snapshot:
             Without a name, all mailboxes count.
         """
         return StatusReader(self._namespace).read(listed)
+
+    def group_pauses(self) -> dict[str, Pause]:
+        """Return the groups that are paused, by name."""
+        groups = StatusReader(self._namespace).groups()
+        return {name: group.paused for name, group in groups.items() if group.paused}
 
     def counts(self) -> dict[str, int]:
         """Return all counts, by label."""
@@ -232,25 +247,37 @@ class Snapshot:
 
     def pauses(self, lanes: Iterable[Lane]) -> dict[str, str]:
         """Return the paused lanes by name, each with what was paused and why."""
-        chosen = list(lanes)
-        servers = sorted({lane.server for lane in chosen})
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hget(self._namespace.general, "paused")
-            for server in servers:
-                pipe.hget(self._namespace.server(server), "paused")
-            for lane in chosen:
-                pipe.hget(self._namespace.mailbox(lane.name), "paused")
-            everything, *others = values_of(pipe, (None,) * (1 + len(servers) + len(chosen)))
-        of_servers = dict(zip(servers, others, strict=False))
-        found = {}
-        for lane, own in zip(chosen, others[len(servers) :], strict=True):
-            if everything:
-                found[lane.name] = f"everything is paused: {everything}"
-            elif of_servers[lane.server]:
-                found[lane.name] = f"server {lane.server} is paused: {of_servers[lane.server]}"
-            elif own:
-                found[lane.name] = f"the mailbox is paused: {own}"
+        chosen, found = list(lanes), {}
+        scopes = [("all", ""), *(scope for lane in chosen for scope in _scopes_of(lane))]
+        reasons = dict(zip(scopes, self._of_scopes(scopes, "paused"), strict=True))
+        for lane in chosen:
+            for scope in (("all", ""), *_scopes_of(lane)):
+                if (reason := reasons[scope][0]) is not None:
+                    found[lane.name] = f"{_IN_WORDS[scope[0]].format(scope[1])} is paused: {reason}"
+                    break
         return found
+
+    def rests(self, lanes: Iterable[Lane]) -> dict[str, float]:
+        """Return for how many seconds the quiet hours of lanes still last, by name; only of those that rest now."""
+        chosen, now_us = list(lanes), self._namespace.time_us()
+        groups = ["", *sorted({lane.group for lane in chosen} - {""})]
+        scopes = [("group", group) if group else ("all", "") for group in groups]
+        left = {
+            group: quiet_left_s(first_us, last_us, now_us)
+            for group, (first_us, last_us) in zip(
+                groups, self._of_scopes(scopes, "quiet_from", "quiet_until"), strict=True
+            )
+        }
+        rests = {lane.name: max(left[""], left[lane.group]) for lane in chosen}
+        return {name: for_s for name, for_s in rests.items() if for_s}
+
+    def _of_scopes(self, scopes: Sequence[tuple[str, str]], *fields: str) -> list[Sequence[str | None]]:
+        """Return these fields of each scope, such as ``("server", "mail1")`` or ``("all", "")``."""
+        space = self._namespace
+        with self._redis.pipeline(transaction=False) as pipe:
+            for kind, name in scopes:
+                pipe.hmget(space.key(kind, name) if name else space.general, fields)
+            return list(values_of(pipe, ((None,) * len(fields),) * len(scopes)))
 
     def pause(self, scope: Scope, name: str = "") -> Pause | None:
         """Return the pause of exactly this scope; None if it is not paused."""

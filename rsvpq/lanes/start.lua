@@ -6,13 +6,13 @@
 -- ARGV[2]   item id
 -- ARGV[3]   generation
 -- ARGV[4]   owner, unique to this delivery
--- Returns   { 'run', work, mailbox, server, payload (JSON), journal (JSON), attempt, now, memory, vouched, lease }
+-- Returns   { 'run', work, mailbox, server, payload (JSON), journal (JSON), attempt, now, memory, vouched, lease, group }
 --           | { 'stale' } (another generation) | { 'running' } (another delivery of this generation runs)
 --           | { 'final' } (done, left, dead or dropped) | { 'unknown' } (no such item)
---           | { 'held' } (paused or held; the item is back at the head of its lane)
+--           | { 'held' } (paused, held or resting; the item is back at the head of its lane)
 --           now and lease are microseconds: the time, and how long the owner holds the item. memory is what settled the
 --           item's topic, '' if nothing is known. vouched is for how many seconds back nothing can be forgotten, 'inf'
---           for an item without a topic
+--           for an item without a topic. group is that of the mailbox as the ledger knows it, '' for none
 -- Replay    by the same owner returns 'run' again, and counts no attempt
 
 local id, generation, owner = ARGV[2], ARGV[3], ARGV[4]
@@ -32,7 +32,7 @@ local function run(attempt)
   end
   return { 'run', f[7] or '', mailbox or '', server or '', f[8] or '', f[9] or '{}', tostring(attempt),
     string.format('%.0f', NOW), memory, f[11] and tostring(vouched(mailbox)) or 'inf',
-    string.format('%.0f', RUN_LEASE) }
+    string.format('%.0f', RUN_LEASE), redis.call('HGET', P .. ':mailbox:' .. (mailbox or ''), 'group') or '' }
 end
 
 if state == 'running' then
@@ -53,7 +53,7 @@ if redis.call('SISMEMBER', P .. ':servers', server) == 0 then
     server = home
   end
 end
-if stopped(mailbox, server) then
+if stopped(mailbox, server, true) then
   give_back(id, mailbox, server, f[6])
   to_pending(id, mailbox)
   place(mailbox)

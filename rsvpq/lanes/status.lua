@@ -51,11 +51,14 @@ end
 local function why(mailbox, name)
   if not CFG.attempts then return 'no limits' end
   if CFG.paused then return 'everything paused' end
-  local own, server = hindrance(look_up('mailbox', mailbox, true)), server_hindrance(name)
+  local l = look_up('mailbox', mailbox, true)
+  local own, server = hindrance(l), server_hindrance(name)
   for _, reason in ipairs({ 'paused', 'held' }) do
     if server == reason then return 'server ' .. reason end
+    if reason == 'paused' and l.group_paused then return 'group paused' end
     if own == reason then return 'mailbox ' .. reason end
   end
+  if CFG.rest > 0 or l.rest > 0 then return 'quiet hours' end
   local head = redis.call('LINDEX', lane_key(mailbox), 0)
   local pool = redis.call('HGET', item_key(head), 'pool') or ''
   if deserted(pool) then return 'no worker' end

@@ -11,7 +11,7 @@ from typing import Any
 
 from rsvpq.lanes.limits import Rate
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import age_s, batched, left_s, number_of, values_of, whole
+from rsvpq.lanes.reading import age_s, batched, left_s, number_of, quiet_left_s, values_of, whole
 from rsvpq.lanes.repair import Repair
 
 #: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items. A call
@@ -51,6 +51,17 @@ class Pause:
 
 
 @dataclass(slots=True)
+class GroupStatus:
+    """What stops the mailboxes of a group: a pause, and quiet hours for so many seconds (0: there are none now).
+
+    Groups that nothing stops have no status.
+    """
+
+    paused: Pause | None = None
+    quiet_s: float = 0.0
+
+
+@dataclass(slots=True)
 class Hold:
     """The hold of a mailbox: the seconds left, and the reason."""
 
@@ -85,7 +96,7 @@ class Override:
         """
         interval, burst, concurrency, by, at_us = fields
         pace = number_of(interval)
-        limits = (str(Rate(1e6 / pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
+        limits = (str(Rate.of_interval(pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
         return cls(*limits, by or "", age_s(at_us, now_us)) if any(limits) else None
 
     @property
@@ -160,12 +171,17 @@ class LedgerState:
 
 @dataclass(slots=True)
 class Status:
-    """The status of all lanes: servers, items that wait for another attempt, dead items, and all counts."""
+    """The status of all lanes: servers, items that wait for another attempt, dead items, and all counts.
+
+    ``groups`` are those whose mailboxes are stopped; ``quiet_s`` is for how long the quiet hours of all mailboxes last.
+    """
 
     servers: dict[str, ServerStatus] = field(default_factory=dict)
+    groups: dict[str, GroupStatus] = field(default_factory=dict)
     later: int = 0
     dead: int = 0
     paused: Pause | None = None
+    quiet_s: float = 0.0
     counts: dict[str, int] = field(default_factory=dict)
     order: LedgerState = field(default_factory=LedgerState)
 
@@ -204,14 +220,15 @@ class StatusReader:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.zcard(space.key("later"))
             pipe.zcard(space.dead)
-            pipe.hmget(space.general, PAUSE_FIELDS)
+            pipe.hmget(space.general, _STOPS)
             pipe.smembers(space.servers)
             pipe.smembers(space.mailboxes)
             pipe.hgetall(space.counts())
-            later, dead, paused, servers, mailboxes, counts = values_of(
-                pipe, (0, 0, (None,) * len(PAUSE_FIELDS), (), (), {})
-            )
-        status = Status(later=later, dead=dead, paused=self._pause(*paused))
+            replies = values_of(pipe, (0, 0, (None,) * len(_STOPS), (), (), {}))
+        later, dead, stops, servers, mailboxes, counts = replies
+        everything = self._group(stops)
+        status = Status(later=later, dead=dead, paused=everything.paused, quiet_s=everything.quiet_s)
+        status.groups = self.groups()
         status.counts = _counts(counts)
         status.servers = {name: ServerStatus() for name in sorted(servers)}
         summary = Repair(space).summary()
@@ -223,6 +240,24 @@ class StatusReader:
         self._add_servers(status)
         self._add_in_flight(status)
         return status
+
+    def groups(self) -> dict[str, GroupStatus]:
+        """Return the groups whose mailboxes are stopped."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.smembers(self._namespace.groups)
+            [found] = values_of(pipe, [()])
+        names = sorted(map(str, found))
+        with self._redis.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hmget(self._namespace.group(name), _STOPS)
+            replies = values_of(pipe, ((None,) * len(_STOPS),) * len(names))
+        groups = {name: self._group(stops) for name, stops in zip(names, replies, strict=True)}
+        return {name: group for name, group in groups.items() if group.paused or group.quiet_s}
+
+    def _group(self, stops: Sequence[str | None]) -> GroupStatus:
+        """Read :data:`_STOPS`."""
+        quiet_from, quiet_until, *pause = stops
+        return GroupStatus(self._pause(*pause), quiet_left_s(quiet_from, quiet_until, self._now_us))
 
     def _add_mailboxes(self, status: Status, names: list[str], *, listed: bool = True) -> None:
         for batch in batched(names, _BATCH):
@@ -323,3 +358,4 @@ def _counts(stored: Mapping[str, str]) -> dict[str, int]:
 
 
 _OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")
+_STOPS = ("quiet_from", "quiet_until", *PAUSE_FIELDS)

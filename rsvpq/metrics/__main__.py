@@ -26,6 +26,8 @@ from rsvpq.metrics.collector import InstallationCollector
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, load_settings
 from rsvpq.tasks.log_streams import begin_log
+from rsvpq.wiring import make_list
+from rsvpq.wiring.revisions import SettingsWatch, live_settings
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +122,15 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"cannot listen on {address[0]}:{address[1]}: {error}\n")
         return 1
+    live = live_settings(settings, make_list(settings), lambda applied, _: reader.renew(applied))
+    watch = SettingsWatch(live, "metrics")
+    watch.start()
     notify("READY=1")
     logger.info("event=started listen=%s:%d", server.server_name, server.server_port)
-    server.serve_forever()
+    try:
+        server.serve_forever()
+    finally:
+        watch.stop()
     return 0
 
 

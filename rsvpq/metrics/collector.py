@@ -71,16 +71,28 @@ class InstallationCollector:
 def _of_installation(reading: Reading) -> Iterator["Metric"]:
     status, force = reading.status, reading.force
     yield _gauge("rsvpq_answering", "Whether answers are sent.", [((), not force.silent)])
+    confirmed = [([group], force.answers(group)) for group in sorted(reading.groups or {})]
+    about = "Whether requests are answered in the mailboxes of the group; 0 where it only observes."
+    yield _gauge("rsvpq_confirmed", about, confirmed, "group")
     modes = [([mode], mode == reading.mode) for mode in ("observe", "respond")]
     yield _gauge("rsvpq_mode", "1 for the mode of the settings.", modes, "mode")
     workers = [([queue], len(found)) for queue, found in force.workers.items()]
     yield _gauge("rsvpq_workers", "Workers that take from the queue.", workers, "queue")
     yield _gauge("rsvpq_dispatchers", "Dispatchers that run.", [((), len(force.dispatchers))])
+    about = "Different settings that processes run with; more than 1 if one of them has not taken up the applied ones."
+    yield _gauge("rsvpq_settings_in_use", about, [((), force.settings_in_use)])
+    about = "Processes that could not take up the applied settings, or cannot read their list."
+    yield _gauge("rsvpq_settings_kept", about, [((), force.kept)])
     queued = [([queue], length) for queue, length in reading.queued.items()]
     yield _gauge("rsvpq_queue_messages", "Messages that wait with Celery.", queued, "queue")
-    pauses = [(["all", ""], status.paused is not None)]
-    pauses += [(["server", name], server.paused is not None) for name, server in status.servers.items()]
-    yield _gauge("rsvpq_paused", "Whether everything, or the server, is paused.", pauses, "scope", "server")
+    pauses = [(["all", "", ""], status.paused is not None)]
+    pauses += [(["server", name, ""], server.paused is not None) for name, server in status.servers.items()]
+    pauses += [(["group", "", name], group.paused is not None) for name, group in status.groups.items()]
+    about = "Whether everything, the server or the group is paused."
+    yield _gauge("rsvpq_paused", about, pauses, "scope", "server", "group")
+    quiet = [([""], status.quiet_s), *(([name], group.quiet_s) for name, group in status.groups.items())]
+    about = "How long the quiet hours of the group still last; without a group, those of all mailboxes."
+    yield _gauge("rsvpq_quiet_seconds", about, quiet, "group")
     overrides = sum((one.limits is not None) + len(one.limited_mailboxes) for one in status.servers.values())
     yield _gauge("rsvpq_overrides", "Servers and mailboxes with limits that an operator has set.", [((), overrides)])
     yield from _of_ledger(status)

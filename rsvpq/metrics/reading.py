@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError
@@ -11,6 +12,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks.queues import Queues
+from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 
@@ -26,6 +28,7 @@ class RedisMemory:
 class Reading:
     """An installation at one moment.
 
+    :param groups: the number of mailboxes of the list in each group; None if it cannot be read.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
         ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
@@ -36,6 +39,7 @@ class Reading:
 
     status: Status
     force: InForce
+    groups: Mapping[str, int] | None
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
@@ -55,6 +59,11 @@ class InstallationReader:
         self._redis: Any = impatient_redis(settings.redis)
         self._lanes = Lanes(self._redis, settings.redis.namespace)
         self._queues = Queues(self._redis, settings.redis.namespace)
+        self._list = make_list(settings)
+
+    def renew(self, settings: Settings) -> None:
+        """Go on with other settings, on the same Redis."""
+        self._settings, self._list = settings, make_list(settings)
 
     def is_answered(self) -> bool:
         """Return whether Redis answers.
@@ -76,14 +85,16 @@ class InstallationReader:
         :raises RedisError: Redis cannot be reached, or refuses a command. :raises ClusterRefused: it is a node of a
             Redis Cluster.
         """
+        settings = self._settings
         return Reading(
             status=self._lanes.snapshot.status(),
-            force=in_force(self._settings, self._lanes),
-            mode=self._settings.mode,
+            force=in_force(settings, self._lanes, self._list),
+            groups=self._list.groups(),
+            mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
-            schedule_s=_longest_schedule_s(self._settings),
+            schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )
 
@@ -112,4 +123,6 @@ class InstallationReader:
 def _longest_schedule_s(settings: Settings) -> float | None:
     if all(schedule.group is not None for schedule in settings.schedule):
         return None
-    return max(schedule.every.seconds for schedule in settings.schedule)
+    now, namespace = datetime.now(UTC), settings.redis.namespace
+    periods = (schedule.timetable(namespace).period_s(now) for schedule in settings.schedule)
+    return max((period for period in periods if period is not None), default=None)

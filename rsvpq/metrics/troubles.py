@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from rsvpq.lanes.status import Pause, ServerStatus
+from rsvpq.lanes.status import ServerStatus, Status
 from rsvpq.metrics.reading import Reading
 from rsvpq.text import age
+from rsvpq.wiring.revisions import differences
 
 #: Seconds of a hold of a server that are worth a warning.
 LONG_HOLD_S = 900.0
@@ -21,6 +22,8 @@ LATE_SCANS = 2
 CERTIFICATE_SOON_S = 21 * 86_400.0
 #: The part of its memory limit above which Redis counts as almost full; the doctor has the same.
 FULL = 0.8
+#: At most this many groups are named.
+_NAMED = 3
 
 
 class Severity(IntEnum):
@@ -46,6 +49,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
         *_processes(reading),
         *_lag(reading, lag_warning_s, lag_critical_s),
         *_answers(reading),
+        *_settings(reading),
         *_servers(reading),
         *_certificates(reading),
         *_memory(reading),
@@ -61,13 +65,17 @@ def _processes(reading: Reading) -> Iterator[Trouble]:
 
 def _lag(reading: Reading, warning_s: float, critical_s: float) -> Iterator[Trouble]:
     oldest_s = reading.status.oldest_s or 0.0
-    if oldest_s > warning_s:
+    if oldest_s > warning_s and not reading.status.quiet_s:  # what is left over from the day waits for the morning
         severity = Severity.CRITICAL if oldest_s > critical_s else Severity.WARNING
-        yield Trouble(severity, f"the oldest item has waited {age(oldest_s)}{_paused(reading.status.paused)}")
+        yield Trouble(severity, f"the oldest item has waited {age(oldest_s)}{_stops(reading.status)}")
 
 
-def _paused(pause: Pause | None) -> str:
-    return f" (everything is paused: {pause.reason})" if pause else ""
+def _stops(status: Status) -> str:
+    if status.paused:
+        return f" (everything is paused: {status.paused.reason})"
+    paused = [f"group {name} is paused: {group.paused.reason}" for name, group in status.groups.items() if group.paused]
+    quiet = [f"group {name} has quiet hours" for name, group in status.groups.items() if group.quiet_s]
+    return f" ({'; '.join([*paused, *quiet][:_NAMED])})" if paused or quiet else ""
 
 
 def _answers(reading: Reading) -> Iterator[Trouble]:
@@ -75,6 +83,11 @@ def _answers(reading: Reading) -> Iterator[Trouble]:
         yield Trouble(Severity.WARNING, reading.force.headline)
     if reading.status.dead:
         yield Trouble(Severity.WARNING, f"{reading.status.dead} dead, see 'rsvpq dead'")
+
+
+def _settings(reading: Reading) -> Iterator[Trouble]:
+    if reading.force.settings_in_use > 1 or reading.force.kept:
+        yield Trouble(Severity.WARNING, "; ".join(differences(reading.force.revisions)))
 
 
 def _servers(reading: Reading) -> Iterator[Trouble]:

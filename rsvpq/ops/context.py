@@ -25,8 +25,8 @@ def require_count(field: str, value: object) -> None:
 
 
 def _require_one_name(scope: Scope, name: str) -> None:
-    if scope not in ("all", "server", "mailbox"):
-        raise InvalidRequest(f"unknown scope {scope!r}: use all, server or mailbox")
+    if scope not in ("all", "server", "group", "mailbox"):
+        raise InvalidRequest(f"unknown scope {scope!r}: use all, server, group or mailbox")
     if (scope == "all") == bool(name):
         raise InvalidRequest("'all' takes no name" if name else f"no name: give the name of the {scope}")
 
@@ -71,13 +71,16 @@ class OperatorContext(LedgerContext):
     settings: Settings
 
     def resolve_name(self, scope: Scope, name: str) -> str:
-        """Return the name of a server or a mailbox as the lanes spell it; '' for the scope ``all``.
+        """Return the name of a server, a group or a mailbox as the lanes spell it; '' for the scope ``all``.
 
-        :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: no such mailbox is in the list.
+        :raises InvalidRequest: the scope or the name is wrong. :raises ConfigError: the list has no such mailbox, or no
+            mailbox in such a group.
         """
         _require_one_name(scope, name)
         if scope == "server" and name not in self.settings.servers:
             raise InvalidRequest(f"no server {name!r}; the settings have: {', '.join(sorted(self.settings.servers))}")
+        if scope == "group" and name not in self.lanes.controls.groups():  # one that is paused may have left the list
+            select(read_mailboxes(self.settings.mailboxes, self.settings), group=name)
         if scope != "mailbox" or self.lanes.snapshot.knows(name):  # a mailbox that was scanned may have left the list
             return name
         return self.listed(name).name

@@ -1,5 +1,6 @@
 """Pause, resume and limit lanes at run time."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.lanes.status import Override, Status
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, require_count
+from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import age
 
 LimitedScope = Literal["server", "mailbox"]
@@ -24,12 +26,15 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
 
     :param for_s: after how many seconds the pause ends by itself; None for never.
     :returns: a sentence for the operator.
-    :raises InvalidRequest: the scope, the name or the time is wrong. :raises ConfigError: no such mailbox is in the
-        list.
+    :raises InvalidRequest: the scope, the name or the time is wrong. :raises ConfigError: the list has no such mailbox,
+        or no mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
     if for_s is not None and for_s > LONGEST_PAUSE_S:
         raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
+    if scope == "group" and isinstance(context, OperatorContext):  # whoever has joined or left it since the last scan
+        listed = read_mailboxes(context.settings.mailboxes, context.settings)
+        context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
     why = reason or PAUSED
     values = {"for": None if for_s is None else f"{for_s:g} s"}
     action = context.action("pause", scope, name, why=why, values=values)
@@ -45,7 +50,7 @@ def resume(context: LedgerContext, scope: Scope, name: str = "", reason: str = "
     """
     name = context.resolve_name(scope, name)
     paused = context.lanes.snapshot.pause(scope, name)
-    held_s, why = (0.0, "") if scope == "all" else context.lanes.controls.held(scope, name)
+    held_s, why = context.lanes.controls.held(scope, name) if scope in ("mailbox", "server") else (0.0, "")
     context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
     if not (paused or held_s):
         return f"not paused: {scope} {name}".rstrip() + _other_pause(context, scope)
@@ -192,8 +197,22 @@ def _binding(context: OperatorContext, mailbox: str, rate: str) -> str:
     return f"; server {name} gets at most {most} for all its mailboxes together, so that limit binds first"
 
 
+def group_stops(status: Status) -> Iterator[str]:
+    """Yield what stops whole groups of mailboxes, or all by quiet hours, a sentence each."""
+    if status.quiet_s:
+        yield f"QUIET HOURS for another {age(status.quiet_s)}: nothing new starts"
+    for name, group in status.groups.items():
+        if pause := group.paused:
+            by = f" by {pause.by}" if pause.by else ""
+            since = f" {age(pause.age_s)} ago" if pause.age_s is not None else ""
+            ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
+            yield f"GROUP {name} IS PAUSED{by}{since}{ends}: {pause.reason}"
+        if group.quiet_s:
+            yield f"GROUP {name} HAS QUIET HOURS for another {age(group.quiet_s)}: nothing new starts there"
+
+
 def _limited(context: OperatorContext, scope: Scope, name: str) -> str:
-    if scope == "all":
+    if scope not in ("server", "mailbox"):
         raise InvalidRequest("limits apply to a server or a mailbox; name one")
     return context.resolve_name(scope, name)
 

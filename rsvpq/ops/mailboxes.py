@@ -6,7 +6,7 @@ of others. Everything here is read from the ledger and the list; no server is as
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
@@ -67,14 +67,16 @@ class Examined:
     """The result of an examination.
 
     ``mailboxes`` is the number of examined ones, ``unwell`` the number of those that are not well, and ``states`` how
-    many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now.
-    ``obstacles`` say what stops even a mailbox that is well, see :func:`obstacles`.
+    many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now, and
+    ``paused_groups`` the paused groups, whose mailboxes have no symptom for that. ``obstacles`` say what stops even a
+    mailbox that is well, see :func:`obstacles`.
     """
 
     mailboxes: int
     unwell: int
     states: Mapping[State, int]
     held_servers: Mapping[str, Hold]
+    paused_groups: Mapping[str, Pause]
     obstacles: Sequence[str]
     rows: Sequence[MailboxHealth]
 
@@ -85,6 +87,7 @@ class Examined:
             "unwell": self.unwell,
             "states": dict(self.states),
             "held_servers": {name: asdict(hold) for name, hold in self.held_servers.items()},
+            "paused_groups": {name: asdict(pause) for name, pause in self.paused_groups.items()},
             "obstacles": list(self.obstacles),
             "rows": [row.to_dict() for row in self.rows],
         }
@@ -136,22 +139,28 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
     counted = Counter(state for row in rows for state in row.states)
+    paused = {name: one for name, one in snapshot.group_pauses().items() if choice.group in ("", name)}
     return Examined(
         mailboxes=len(rows),
         unwell=sum(bool(row.symptoms) for row in rows),
         states={state: counted[state] for state in STATES if counted[state]},
         held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
-        obstacles=obstacles(context, [choice.server] if choice.server else servers),
+        paused_groups=paused,
+        obstacles=obstacles(context, [choice.server] if choice.server else servers, paused),
         rows=sorted(filter(choice.returns, rows), key=_urgency),
     )
 
 
-def obstacles(context: OperatorContext, servers: Iterable[str]) -> list[str]:
-    """Say what stops every mailbox of these servers, however well it is: pauses, and holds of whole servers."""
+def obstacles(context: OperatorContext, servers: Iterable[str], groups: Mapping[str, Pause]) -> list[str]:
+    """Say what stops every mailbox of these servers, however well it is: pauses, and holds of whole servers.
+
+    :param groups: the pauses of groups that concern them.
+    """
     snapshot, names = context.lanes.snapshot, sorted(servers)
     everything = snapshot.pause("all")
     found = [f"everything is {_paused(everything)}"] if everything else []
     found += [f"server {name} is {_paused(pause)}" for name in names if (pause := snapshot.pause("server", name))]
+    found += [f"group {name} is {_paused(pause)}" for name, pause in groups.items()]
     for name, hold in snapshot.holds("server", names).items():
         found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
     return found
@@ -179,10 +188,18 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
     row = _Examiner(Periods(settings), snapshot.holds("server", [server])).examine(name, listed, state)
+    if listed and (pause := snapshot.group_pauses().get(listed.group)):
+        row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
     lane = look.mailbox(context, name) if state and state.server else {}
     totals = asdict(state.totals) if state and state.totals else None
-    stopped = obstacles(context, [server] if server else [])
+    stopped = obstacles(context, [server] if server else [], {})
     return {**lane, **row.to_dict(), "last_scan": totals, "obstacles": stopped}
+
+
+def _paused_group(group: str, pause: Pause) -> Symptom:
+    return Symptom(
+        "paused", pause.age_s, f"its group {group} is {_paused(pause)}", f"rsvpq resume group {quote(group)}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

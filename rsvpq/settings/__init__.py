@@ -7,7 +7,14 @@ read at import.
 from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.environment import OPERATOR_VARIABLE
-from rsvpq.settings.loading import LoadedSettings, Origins, load_redis, load_settings, load_with_origins
+from rsvpq.settings.loading import (
+    LoadedSettings,
+    Origins,
+    load_redis,
+    load_settings,
+    load_with_origins,
+    load_with_policy_of,
+)
 from rsvpq.settings.model import (
     AuditSettings,
     LaneSettings,
@@ -52,4 +59,5 @@ __all__ = [
     "load_redis",
     "load_settings",
     "load_with_origins",
+    "load_with_policy_of",
 ]

@@ -63,4 +63,6 @@ def _unknown(name: str, known: Iterable[str]) -> str:
         return "a schedule cannot be set here; write it as [[schedule]] in the file"
     if name.upper().startswith(variable_name(("policy", "rules"))):
         return "a rule cannot be set here; write it as [[policy.rules]] in the file"
+    if name.upper().startswith(variable_name(("policy", "groups"))):
+        return "the caps of a group cannot be set here; write them as [policy.groups.NAME] in the file"
     return f"is not a known variable; {did_you_mean(name, [*known, *sorted(_NO_SETTINGS)])}"

@@ -4,10 +4,12 @@ Every error is a ``ValueError`` of the form "what is wrong; remedy". Independent
 """
 
 import re
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +28,8 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 from rsvpq.http import tls
 from rsvpq.lanes.limits import Rate
 from rsvpq.settings.durations import Duration
+from rsvpq.settings.problems import did_you_mean
+from rsvpq.timetable import QuietHours, check_cron, rest
 
 #: The default path of the mailboxes on an Exchange server.
 EXCHANGE_PATH = "/exchange/"
@@ -226,6 +230,23 @@ def _redis_url(text: str) -> str:
     return text
 
 
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not a time zone; {did_you_mean(name, available_timezones())}")
+    return name
+
+
+def _quiet(value: object) -> object:
+    hours = [value] if isinstance(value, str) else value
+    if not isinstance(hours, list | tuple) or not hours:
+        raise ValueError('is not a list of parts of a day; write them as ["22:00-06:00"]')
+    parsed = [QuietHours.parse(str(text)) for text in hours]
+    window = rest(parsed, datetime(2024, 1, 1, tzinfo=UTC))
+    if window and window[1] - window[0] >= timedelta(days=1):
+        raise ValueError("leaves no time of the day; make it shorter")
+    return tuple(map(str, parsed))
+
+
 Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
 Percent = Annotated[Count, AfterValidator(_percent)]
 RateField = Annotated[Rate, _parsed(Rate), PlainSerializer(str)]
@@ -237,6 +258,10 @@ TlsVersion = Annotated[
     tls.MinimumVersion, BeforeValidator(lambda value: str(value) if isinstance(value, float) else value)
 ]
 Text = Annotated[str, AfterValidator(_plain_text)]
+CronField = Annotated[str, AfterValidator(check_cron)]
+ZoneField = Annotated[str, AfterValidator(_time_zone)]
+#: Parts of a day, such as ``22:00-06:00``.
+QuietField = Annotated[tuple[str, ...], BeforeValidator(_quiet)]
 _server_name = partial(
     matching, r"[a-z0-9][a-z0-9-]*", "is not a server name; use lowercase letters, digits and hyphens, such as hq1"
 )

@@ -3,23 +3,24 @@
 from collections.abc import Iterable, Iterator
 
 from rsvpq.settings.model import Schedule, Settings
-from rsvpq.settings.policy import RuleSettings
+from rsvpq.settings.policy import GroupCaps, RuleSettings
 from rsvpq.settings.servers import PROTOCOLS
 from rsvpq.settings.table import Table
 from rsvpq.settings.toml_lines import KeyPath
 
-#: The model of each table; ``*`` stands for the index of a schedule or rule.
+#: The model of each table; ``*`` stands for the index of a schedule or rule, or the name of a group.
 _TABLES: dict[KeyPath, type[Table]] = {
     (): Settings,
     ("schedule", "*"): Schedule,
     ("policy", "rules", "*"): RuleSettings,
+    ("policy", "groups", "*"): GroupCaps,
     **{
         (name,): field.annotation
         for name, field in Settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, Table)
     },
 }
-_NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules")}
+_NOT_ONE_TEXT = {*_TABLES, ("servers",), ("schedule",), ("policy", "rules"), ("policy", "groups")}
 
 
 def keys_of(table: KeyPath) -> tuple[str, ...]:

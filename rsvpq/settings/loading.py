@@ -98,7 +98,31 @@ def _read(config: Path | None, environ: Mapping[str, str]) -> tuple[dict[str, An
     """Return the values of file and environment, not validated yet, and the problems with names of variables."""
     file = _choose_file(config, environ)
     text = read_text(file, f"correct the path, or name the file with --config or {CONFIG_VARIABLE}")
-    values = _parse(file, text)
+    return _overridden(_parse(file, text), file, text, environ)
+
+
+def load_with_policy_of(other: Path, config: Path | None, environ: Mapping[str, str]) -> LoadedSettings:
+    """Read the configuration like :func:`load_with_origins`, with the table ``[policy]`` of another file as its own.
+
+    Nothing else of that file is used. Its problems, and the places of its keys, are those of the other file.
+
+    :raises ConfigError: the other file has no such table, or a wrong one; or the configuration itself is wrong.
+    """
+    load_with_origins(config, environ)  # what is wrong now is not to be blamed on the other file
+    file = _choose_file(config, environ)
+    values = _parse(file, read_text(file, "correct the path"))
+    text = read_text(other, "correct the path")
+    found = _parse(other, text)
+    if not isinstance(found.get("policy"), dict):
+        raise ConfigError([Problem(str(other), 0, "policy", "is missing; write the table [policy] as in the settings")])
+    changed, origins, problems = _overridden({**values, "policy": found["policy"]}, other, text, environ)
+    return LoadedSettings(_validated(Settings, changed, origins, problems, file.parent), origins)
+
+
+def _overridden(
+    values: dict[str, Any], file: Path, text: str, environ: Mapping[str, str]
+) -> tuple[dict[str, Any], Origins, list[Problem]]:
+    """Return values with what the environment sets, where they were written, and the problems with its names."""
     servers = values.get("servers")
     variables = read_variables(environ, servers if isinstance(servers, dict) else ())
     for key, value in variables.texts.items():
@@ -106,10 +130,17 @@ def _read(config: Path | None, environ: Mapping[str, str]) -> tuple[dict[str, An
     return values, Origins(file, key_lines(text), variables.names), list(variables.problems)
 
 
-def _validated(model: type[_Model], values: Mapping[str, Any], origins: Origins, problems: Sequence[Problem]) -> _Model:
+def _validated(
+    model: type[_Model],
+    values: Mapping[str, Any],
+    origins: Origins,
+    problems: Sequence[Problem],
+    folder: Path | None = None,
+) -> _Model:
+    """Return the settings; relative paths are relative to the folder, by default that of the file."""
     found = list(problems)
     try:
-        settings = model.model_validate(values, context={"folder": origins.file.parent})
+        settings = model.model_validate(values, context={"folder": folder or origins.file.parent})
     except ValidationError as error:
         found += [origins.problem(place_of(one), remedy_for(one)) for one in error.errors(include_url=False)]
     if found:

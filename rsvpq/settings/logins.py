@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Literal, Self, get_args
 
 from rsvpq.settings.problems import ConfigError, Problem, did_you_mean
-from rsvpq.settings.text_files import read_text
+from rsvpq.settings.text_files import FileState, file_state, read_text
 
 logger = logging.getLogger(__name__)
 
@@ -172,33 +172,23 @@ def _require_name(name: str) -> None:
         raise ValueError("the name is not one of up to 64 letters, digits and . _ @ -; write one such as anna")
 
 
-_State = tuple[int, int, int]
-
-
 @dataclass(slots=True)
 class LoginFile:
     """The logins of a running process: a changed file is read again, and one that cannot be read lets nobody in."""
 
     path: Path
     _logins: Mapping[str, ConsoleLogin] = field(default_factory=dict)
-    _seen: _State | Literal["never"] | None = "never"
+    _seen: FileState | Literal["never"] | None = "never"
     _lock: Lock = field(default_factory=Lock)
 
     def find(self, name: str) -> ConsoleLogin | None:
         """Return the login of this name as the file has it now; None if it has none."""
         with self._lock:
-            state = self._state()
+            state = file_state(self.path)
             if state != self._seen:
                 self._seen = state
                 self._read()
             return self._logins.get(name)
-
-    def _state(self) -> _State | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
     def _read(self) -> None:
         try:

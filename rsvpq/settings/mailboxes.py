@@ -14,6 +14,7 @@ import csv
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,7 +28,8 @@ from rsvpq.mail.errors import Busy, NotListed
 from rsvpq.mail.messages import Mailbox
 from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.settings import ConfigError, Problem, Settings, did_you_mean
-from rsvpq.settings.text_files import read_text
+from rsvpq.settings.revision import list_digest
+from rsvpq.settings.text_files import FileState, file_state, read_text
 
 COLUMNS = ("mailbox", "server", "group", "pace", "burst", "concurrency", "weight")
 #: Columns that set a mailbox's limits, and the limit that each sets.
@@ -130,6 +132,23 @@ def select(
         raise ConfigError(problems, _MOST_SHOWN)
     wanted = {name.casefold() for name in names}
     return tuple(mailbox for mailbox in everyone if mailbox.name.casefold() in wanted)
+
+
+def list_rows(text: str) -> list[tuple[int, list[str]]]:
+    """Return the number and the trimmed fields of each row of a valid list, the header first."""
+    return list(_rows(text, _Report("")))
+
+
+def mailbox_name(text: str, server: str, settings: Settings) -> str:
+    """Return a name that may be in the list for a mailbox on this server.
+
+    :raises ValueError: it may not be, with the remedy.
+    """
+    problems: list[str] = []
+    _require_address(_name(text), server, settings, problems.append)
+    if problems:
+        raise ValueError(problems[0])
+    return text
 
 
 def _rows(text: str, report: _Report) -> Iterator[_Row]:
@@ -240,8 +259,6 @@ _SETTLE_S = 2.0
 #: Seconds until an unreadable file is tried again: the cause need not be in the file, so the file need not change.
 _RETRY_S = 5.0
 
-_State = tuple[int, int, int]
-
 
 @dataclass(frozen=True, slots=True)
 class _InForce:
@@ -249,6 +266,7 @@ class _InForce:
 
     mailboxes: Mapping[str, Mailbox] | None = None
     problem: str = ""
+    digest: str = ""
 
 
 @dataclass(slots=True)
@@ -262,17 +280,22 @@ class MailboxList:
     steady: Callable[[], float] = time.monotonic
     _in_force: _InForce = field(default_factory=_InForce)
     #: The state of the file when it was last read.
-    _seen: _State | str | None = "never"
+    _seen: FileState | str | None = "never"
     #: When the file is read again even if its state has not changed.
     _retry_at: float = inf
     #: A state of the file that has not settled yet, and since when it has been observed.
-    _settling: _State | str | None = "none"
+    _settling: FileState | str | None = "none"
     _settling_since: float = 0.0
     _lock: Lock = field(default_factory=Lock)
 
     def names(self) -> frozenset[str]:
         """Return the names in the list that is in force."""
         return frozenset(self._now().mailboxes or ())
+
+    def groups(self) -> Mapping[str, int] | None:
+        """Return the number of mailboxes in each group, '' for those without one; None if there is no list in force."""
+        listed = self._now().mailboxes
+        return None if listed is None else Counter(mailbox.group for mailbox in listed.values())
 
     def by_name(self) -> Mapping[str, Mailbox]:
         """Return the list that is in force, by name."""
@@ -282,6 +305,11 @@ class MailboxList:
     def problem(self) -> str:
         """The problem with the file in its present state; '' if none."""
         return self._now().problem
+
+    @property
+    def digest(self) -> str:
+        """The digest of the list in force, as :func:`list_digest` makes it; '' if there is none."""
+        return self._now().digest
 
     def require_any(self) -> None:
         """Raise an error if there is no list in force.
@@ -302,7 +330,7 @@ class MailboxList:
             raise Busy(f"no mailbox can be processed, as the list cannot be read: {now.problem}", _AGREE_S, "mailbox")
         listed = now.mailboxes.get(name)
         stale = f"; this process has an old list, as the new one cannot be read: {now.problem}" if now.problem else ""
-        if (listed is None or listed.server != server) and self._state() != self._seen:
+        if (listed is None or listed.server != server) and file_state(self.path) != self._seen:
             raise Busy("the list of mailboxes was changed a moment ago and is not read yet", _SETTLE_S, "mailbox")
         if listed is None and stale:
             raise Busy(f"{name!r} is not in the list{stale}", _AGREE_S, "mailbox")
@@ -315,38 +343,32 @@ class MailboxList:
         return listed
 
     def _now(self) -> _InForce:
-        if self._state() != self._seen or self.steady() >= self._retry_at:
+        if file_state(self.path) != self._seen or self.steady() >= self._retry_at:
             with self._lock:
                 self._read_again()
         return self._in_force
 
-    def _state(self) -> _State | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
-
     def _read_again(self) -> None:
-        state = self._state()  # taken before reading, so that a change made meanwhile is read next time
+        state = file_state(self.path)  # taken before reading, so that a change made meanwhile is read next time
         if (state == self._seen and self.steady() < self._retry_at) or not self._has_settled(state):
             return
         try:
             listed = {mailbox.name: mailbox for mailbox in read_mailboxes(self.path, self.settings)}
+            digest = list_digest(listed.values())
         except ConfigError as error:
             problem = str(error).partition("\n")[0]
             kept = "the last good one stays in force" if self._in_force.mailboxes is not None else "no list is in force"
             if problem != self._in_force.problem:
                 logger.error("event=mailboxes-unreadable list=%s (%s): %s", self.path, kept, error)  # noqa: TRY400 - no bug
-            self._in_force = _InForce(self._in_force.mailboxes, problem)
+            self._in_force = replace(self._in_force, problem=problem)
             self._retry_at = self.steady() + _RETRY_S
         else:
             logger.info("event=mailboxes-read list=%s mailboxes=%d", self.path, len(listed))
-            self._in_force = _InForce(listed)
+            self._in_force = _InForce(listed, digest=digest)
             self._retry_at = inf
         self._seen = state
 
-    def _has_settled(self, state: _State | None) -> bool:
+    def _has_settled(self, state: FileState | None) -> bool:
         """Return whether nobody is still writing the file, by its age or, if its time stamp is wrong, by waiting.
 
         The first list of a process is read at once, because there is no earlier one to keep using.

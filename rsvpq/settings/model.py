@@ -3,6 +3,7 @@
 Independent of where the values come from. ``docs/settings.md`` explains the keys to operators.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -23,14 +24,17 @@ from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
     Count,
+    CronField,
     DurationField,
     ExistingFile,
     HiddenField,
     PathField,
     Percent,
+    QuietField,
     RateField,
     ServerName,
     Text,
+    ZoneField,
     blame,
     read_key,
 )
@@ -38,6 +42,7 @@ from rsvpq.settings.policy import PolicySettings
 from rsvpq.settings.redis_settings import RedisSettings
 from rsvpq.settings.servers import AnyServerSettings, EwsSettings, ServerSettings
 from rsvpq.settings.table import Table as _Table
+from rsvpq.timetable import QuietHours, Timetable
 
 
 class MailboxLimits(_Table):
@@ -138,10 +143,65 @@ class LogSettings(_Table):
 
 
 class Schedule(_Table):
-    """One recurring scan, of all mailboxes or of one group."""
+    """One recurring scan, of all mailboxes or of one group, and when these rest."""
 
-    every: DurationField
+    every: DurationField | None = None
+    # After `every`, which its validator reads.
+    cron: CronField | None = None
     group: Text | None = None
+    quiet: QuietField | None = None
+    # After `cron` and `quiet`, which need it.
+    timezone: ZoneField | None = None
+    # After `every`, which it must not reach.
+    jitter: DurationField | None = None
+
+    def timetable(self, namespace: str) -> Timetable:
+        """Return when it is due: with a jitter that each schedule of each namespace has for itself in all processes."""
+        every_s = self.every.seconds if self.every else 0.0
+        digest = hashlib.sha256(f"{namespace} {self.group} {self.cron or every_s}".encode()).digest()
+        part = int.from_bytes(digest[:8]) / 2**64
+        offset_s = round(part * self.jitter.seconds, 3) if self.jitter else 0.0
+        return Timetable(every_s, self.cron or "", self.timezone or "UTC", offset_s, self.quiet_hours)
+
+    @property
+    def quiet_hours(self) -> tuple[QuietHours, ...]:
+        """The parts of each day in which its mailboxes rest."""
+        return tuple(QuietHours.parse(text, self.timezone or "UTC") for text in self.quiet or ())
+
+    @property
+    def words(self) -> str:
+        """When it is due, in words."""
+        when = f"cron {self.cron} ({self.timezone})" if self.cron else f"every {self.every}"
+        jitter = f", up to {self.jitter} later" if self.jitter else ""
+        zone = "" if self.cron else f" ({self.timezone})"
+        return when + jitter + (f", quiet {', '.join(self.quiet)}{zone}" if self.quiet else "")
+
+    @field_validator("cron")
+    @classmethod
+    def _one_of_two(cls, cron: str | None, info: ValidationInfo) -> str | None:
+        if "every" not in info.data:
+            return cron
+        if cron is not None and info.data["every"] is not None:
+            raise ValueError("is given as well as every; keep one of the two")
+        if cron is None and info.data["every"] is None:
+            raise blame('is missing; add every = "15m", or cron = "*/15 7-19 * * mon-fri"', "every")
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _required_for_local_times(cls, zone: str | None, info: ValidationInfo) -> str | None:
+        local = [name for name in ("cron", "quiet") if info.data.get(name)]
+        if zone is None and local:
+            raise ValueError(f"is missing, and {' and '.join(local)} need it; add one such as Europe/Vienna, or UTC")
+        return zone
+
+    @field_validator("jitter")
+    @classmethod
+    def _within_a_period(cls, jitter: Duration | None, info: ValidationInfo) -> Duration | None:
+        every = info.data.get("every")
+        if jitter is not None and every is not None and jitter >= every:
+            raise ValueError(f"{jitter} is not shorter than every ({every}); write less")
+        return jitter
 
 
 class LedgerSettings(_Table):

@@ -3,9 +3,10 @@
 ``docs/policy.md`` explains them to operators; :mod:`rsvpq.policy` applies them.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
@@ -16,7 +17,7 @@ from rsvpq.policy.case import CONFLICTS, UPDATES
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.rules import GuardSetting, Value
 from rsvpq.settings.durations import Duration
-from rsvpq.settings.fields import Count, DurationField, blame, matching
+from rsvpq.settings.fields import Count, DurationField, Text, blame, matching
 from rsvpq.settings.problems import did_you_mean
 from rsvpq.settings.table import Table
 
@@ -154,6 +155,26 @@ class RuleSettings(Table):
         return Rule(self.name, Action(self.decision), Kind(self.kind), conditions, self.answer_text)
 
 
+class GroupCaps(Table):
+    """Caps of the mailboxes of one group, beside those of the policy."""
+
+    most_answers_per_scan: Count | None = None
+    most_answers_per_run: Count | None = None
+
+
+class AnswerCaps(NamedTuple):
+    """The caps that apply to a mailbox.
+
+    :param per_scan: of one scan of it. :param per_run: of a run, over all mailboxes. :param per_run_of_group: of a run,
+        over the mailboxes of its group; None for no cap. :param per_scan_is_of_group: whether the first is the group's.
+    """
+
+    per_scan: int
+    per_run: int
+    per_run_of_group: int | None
+    per_scan_is_of_group: bool = False
+
+
 class PolicySettings(Table):
     """What is answered and how: guards, caps and rules."""
 
@@ -172,7 +193,15 @@ class PolicySettings(Table):
     confirmed: bool = False
     most_answers_per_scan: Count = 50
     most_answers_per_run: Count = 500
+    groups: Mapping[Text, GroupCaps] = {}
     rules: tuple[RuleSettings, ...] = ()
+
+    def caps_of(self, group: str) -> AnswerCaps:
+        """Return the caps of a mailbox in this group; '' for one without."""
+        own = self.groups.get(group, GroupCaps())
+        per_scan = own.most_answers_per_scan or self.most_answers_per_scan
+        is_own = own.most_answers_per_scan is not None
+        return AnswerCaps(per_scan, self.most_answers_per_run, own.most_answers_per_run, is_own)
 
     @field_validator("rules")
     @classmethod

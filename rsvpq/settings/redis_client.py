@@ -11,7 +11,7 @@ from redis.retry import Retry
 from rsvpq.lanes import LENIENT
 from rsvpq.sentinels import PrimaryConnection, PrimaryTlsConnection, Sentinels
 from rsvpq.settings.redis_settings import RedisSettings
-from rsvpq.settings.single_redis import connect_unless_cluster
+from rsvpq.settings.usable_redis import connect_if_usable
 
 #: How often a command to Redis is repeated: over about four seconds where the connection is refused.
 RETRIES = 6
@@ -26,7 +26,7 @@ _SENTINEL_S = 1.0
 def make_redis(
     settings: RedisSettings, *, retries: int = RETRIES, timeout_s: float = 10, connect_timeout_s: float = 5
 ) -> Redis:
-    """Make a client; it connects at the first call, and refuses a Redis Cluster by ClusterRefused.
+    """Make a client; it connects at the first call, and refuses what :func:`connect_if_usable` refuses.
 
     With sentinels each connection leads to the primary of that moment.
 
@@ -68,7 +68,7 @@ def _options(settings: RedisSettings, retries: int, timeout_s: float, connect_ti
         # within seconds costs no lease. Said here, because from_url() alone repeats nothing.
         "retry": Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries),
         "max_connections": _CONNECTIONS,
-        "redis_connect_func": partial(connect_unless_cluster, settings.place),
+        "redis_connect_func": partial(connect_if_usable, settings.place, settings.namespace),
         **settings.tls,
     }
 

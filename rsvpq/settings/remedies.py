@@ -18,7 +18,6 @@ _EXAMPLES = {
     "servers": "a table such as [servers.hq1], with url, username and password_file",
     "url": 'url = "https://mail.example.com"',
     "username": r"username = 'EXAMPLE\svc-rsvpq'",
-    "every": 'every = "15m"',
     "name": 'name = "long-meetings"',
     "decision": 'decision = "accept"',
 }

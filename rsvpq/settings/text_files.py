@@ -4,6 +4,18 @@ from pathlib import Path
 
 from rsvpq.settings.problems import ConfigError, Problem
 
+#: Time of the last change in nanoseconds, size, and inode: if one differs, somebody has written the file.
+FileState = tuple[int, int, int]
+
+
+def file_state(file: Path) -> FileState | None:
+    """Return the state of a file; None if it cannot be looked at."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
 
 def read_text(file: Path, remedy: str) -> str:
     """Return the UTF-8 text of a file, without the byte order mark of Windows editors, with LF as line end.

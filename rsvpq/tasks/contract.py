@@ -55,14 +55,14 @@ _TASKS = {
     Kind.CANCELLATION: PROCESS_CANCELLATION,
 }
 
-#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, why, or whether the
-#: mailbox can be read.
-ScanKind = Literal["scan", "reconcile", "dry-run", "explain", "probe"]
+#: The kinds of scans: of Inbox and Drafts, of Drafts only; or only to report what a scan would do, or why, what another
+#: policy would change, or whether the mailbox can be read.
+ScanKind = Literal["scan", "reconcile", "dry-run", "explain", "compare", "probe"]
 
 
 def lane_of(mailbox: Mailbox, limits: Limits | None = None) -> Lane:
     """Return the lane of a mailbox; None for ``limits`` means the defaults."""
-    return Lane(mailbox.name, mailbox.server, limits)
+    return Lane(mailbox.name, mailbox.server, limits, mailbox.group)
 
 
 def run_named(task_id: str) -> str:

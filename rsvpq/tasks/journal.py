@@ -47,7 +47,7 @@ Record = Callable[[Mapping[str, Any], bool, Attached | None], Literal["ok", "hel
 
 
 class Paused(Exception):
-    """An operator has paused this mailbox, its server or everything; nothing was done."""
+    """An operator has paused this mailbox, its group, its server or everything; nothing was done."""
 
 
 class Taken(Exception):

@@ -206,11 +206,21 @@ class _Delivery:
             self.start = self.carrier.admit(self.start)
         except NotListed as error:  # a scan offers it again once its mailbox is in the list again
             return Outcome("unlisted", str(error), left=Left(_UNLISTED))
-        self.policy = self.carrier.fingerprint(self.start.payload.get("group", ""))
+        group = self.start.payload.get("group", "")
+        self._keep_to_group(group)
+        self.policy = self.carrier.fingerprint(group)
         began, now_s = time.monotonic(), self.start.now_us / 1e6
         journal = Journal(self.start.journal, self._record, lambda: now_s + time.monotonic() - began)
         lease = Lease(self._renew, longest_s=self.carrier.longest_run_s, since=self.began, given_s=self.start.lease_s)
         return handle(Attempt(self.start, journal, lease))
+
+    def _keep_to_group(self, group: str) -> None:
+        """Tell the ledger the group that the list has for the mailbox, if it has another: its lane obeys its pause.
+
+        :raises Paused: that group is paused, or rests.
+        """
+        if group != self.start.group and self.carrier.lanes.ledger.assign_groups({self.start.mailbox: group}):
+            raise Paused(f"the mailbox is in the group {group} by now, which is paused or rests")
 
     def _renew(self) -> float:
         given_s = self.carrier.lanes.ledger.renew(self.item_id, self.generation, self.owner)

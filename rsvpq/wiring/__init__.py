@@ -19,15 +19,18 @@ from rsvpq.policy import Policy
 from rsvpq.settings import AuditSettings, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import RETRIES, make_redis
+from rsvpq.settings.usable_redis import SchemaRefused
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
 
 #: Seconds for which a confirmation of live runs is cached.
 CONFIRMATION_TTL_S = 5
+#: The most groups whose confirmation is cached; that of others is looked up each time.
+_MOST_CACHED = 10_000
 
 
 def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
-    """Make the lanes of this installation; connects at the first call, which raises ClusterRefused for a Redis Cluster.
+    """Make the lanes of this installation; connects at the first call, which raises ConfigError for an unusable Redis.
 
     :param retries: how often a command is repeated if Redis does not reply.
     """
@@ -50,7 +53,12 @@ def make_queues(settings: Settings, retries: int = RETRIES) -> Queues:
 
 
 def configure(lanes: Lanes, settings: Settings) -> None:
-    """Write the configured limits to the ledger; the roots that release items do this when they start."""
+    """Write the configured limits to the ledger, and the schema; the roots that release items do this when they start.
+
+    :raises SchemaRefused: the ledger has a schema that this version cannot use.
+    """
+    if problem := lanes.schema.mark():
+        raise SchemaRefused(settings.redis.place, settings.redis.namespace, problem)
     lanes.controls.configure(
         servers={name: server.limits for name, server in settings.servers.items()},
         mailbox=settings.mailbox_limits,
@@ -98,9 +106,10 @@ def make_list(settings: Settings) -> MailboxList:
 
 
 class PolicyInForce:
-    """The policy of the settings; it only observes until an operator has confirmed live runs.
+    """The policy of the settings; in a group of mailboxes it only observes until an operator has confirmed live runs.
 
-    Thousands of inboxes may hold years of requests, and answers cannot be revoked.
+    Thousands of inboxes may hold years of requests, and answers cannot be revoked. An operator confirms the groups one
+    after the other, or all mailboxes at once.
     """
 
     def __init__(self, settings: Settings, lanes: Lanes) -> None:
@@ -108,17 +117,22 @@ class PolicyInForce:
         self._observing = replace(settings.decisions, mode="observe")
         self._confirmed = settings.policy.confirmed or settings.mode == "observe"
         self._lanes = lanes
-        self._cached: TTLCache[str, bool] = TTLCache(1, CONFIRMATION_TTL_S)
+        self._cached: TTLCache[str, bool] = TTLCache(_MOST_CACHED, CONFIRMATION_TTL_S)
 
-    def __call__(self) -> Policy:
-        """Return the policy in force; a confirmation is cached for a few seconds, its absence is not.
+    def __call__(self, group: str) -> Policy:
+        """Return the policy in force for the mailboxes of a group; '' for those without a group.
 
-        So a scan right after the confirmation answers already.
+        A confirmation is cached for a few seconds, its absence is not. So a scan right after the confirmation answers
+        already.
         """
         # One lookup only: the cached value may expire between two lookups.
-        if self._confirmed or "" in self._cached:
+        if self._confirmed or group in self._cached:
             return self._policy
-        if not self._lanes.controls.confirmed():
+        if not self._lanes.controls.confirmed(group):
             return self._observing
-        self._cached[""] = True
+        self._cached[group] = True
         return self._policy
+
+    def fingerprint(self, group: str) -> str:
+        """Return the fingerprint of the policy in force for the mailboxes of a group."""
+        return self(group).fingerprint(group)

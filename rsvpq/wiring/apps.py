@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.concurrency.prefork import TaskPool as Prefork
+from celery.signals import worker_init, worker_ready, worker_shutdown
 from redis.exceptions import RedisError
 
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
-from rsvpq.policy import Policy
 from rsvpq.settings import ConfigError, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.redis_client import sentinel_options
@@ -19,6 +19,7 @@ from rsvpq.tasks import celery_app
 from rsvpq.tasks.admission import Admission
 from rsvpq.tasks.log_streams import watch_celery_log
 from rsvpq.tasks.runner import Carrier
+from rsvpq.wiring.revisions import LiveSettings, SettingsWatch
 
 
 def make_app(
@@ -39,23 +40,42 @@ def make_app(
     )
 
 
-def refuse_cluster_at_start(lanes: Lanes) -> None:
-    """Make a worker in this process exit with code 2 at its start if Redis is a cluster."""
+def at_start(first: Callable[[], None]) -> None:
+    """Let a worker in this process call Redis first; exit with code 2 if Redis, or what is there, cannot be used."""
 
-    def check(**_: Any) -> None:
+    def start(**_: Any) -> None:
         try:
-            lanes.ping()
+            first()
         except ConfigError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(2) from None  # Celery only logs other exceptions
         except RedisError:
             return  # it is unavailable: Celery waits for it
 
-    worker_init.connect(check, weak=False)
+    worker_init.connect(start, weak=False)
+
+
+def watch_settings(live: LiveSettings) -> None:
+    """Watch the settings of the worker that this process becomes; do nothing in a process that becomes none."""
+    watches: list[SettingsWatch] = []
+
+    def start(sender: Any, **_: Any) -> None:
+        if isinstance(sender.pool, Prefork):
+            live.pinned = "its pool of processes keeps the settings with which it was started; start it with -P threads"
+        watch = SettingsWatch(live, "+".join(sorted(sender.app.amqp.queues.consume_from)))
+        watches.append(watch)
+        watch.start()
+
+    def stop(**_: Any) -> None:
+        for watch in watches:
+            watch.stop()
+
+    worker_ready.connect(start, weak=False)
+    worker_shutdown.connect(stop, weak=False)
 
 
 def make_carrier(
-    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: Callable[[], Policy]
+    settings: Settings, app: Celery, lanes: Lanes, mailboxes: MailboxList, policy: wiring.PolicyInForce
 ) -> Carrier:
     """Make the carrier of a worker process, which processes only mailboxes of the list."""
     return Carrier(
@@ -67,7 +87,7 @@ def make_carrier(
         redaction=wiring.make_redaction(settings),
         longest_run_s=settings.lanes.longest_run.seconds,
         admit=Admission(mailboxes.require).admit,
-        fingerprint=lambda group: policy().fingerprint(group),
+        fingerprint=policy.fingerprint,
     )
 
 

@@ -40,6 +40,8 @@ class Backends:
 
     :param claims: ensure that a mailbox is worked under one name.
     :param run_lease_s: the length of a run lease, which no request outlasts.
+    :param before: the backends that these replace. What has not changed goes on: connections, what was learned about a
+        server, and above all the refusals of a password, which may not begin anew.
     :param certified: takes the name of a server, and when its certificate ends, in seconds since the epoch.
     """
 
@@ -49,16 +51,31 @@ class Backends:
         claims: Claims,
         run_lease_s: float = 180,
         certified: Callable[[str, float], None] = lambda *_: None,
+        before: "Backends | None" = None,
     ) -> None:
         self._claims = claims
         self._certified = certified
         self._reported: TTLCache[str, float] = TTLCache(len(servers) + 1, _CERTIFICATE_TTL_S)
+        self._servers, self._run_lease_s = dict(servers), run_lease_s
         # One credential per user name, whatever the server: the directory may lock the account.
-        credentials = {server.username.casefold(): Credential() for server in servers.values()}
-        self._backends: dict[str, Backend] = {
-            name: make_backend(server, credentials[server.username.casefold()], run_lease_s)
-            for name, server in servers.items()
-        }
+        self._credentials = {user: Credential() for user in _passwords(servers)}
+        self._backends: dict[str, Backend] = {}
+        if before is not None:
+            self._keep(before)
+        for name, server in servers.items():
+            if name not in self._backends:
+                credential = self._credentials[server.username.casefold()]
+                self._backends[name] = make_backend(server, credential, run_lease_s)
+
+    def _keep(self, before: "Backends") -> None:
+        """Keep the credentials of accounts with the same passwords, and the backends of unchanged servers with them."""
+        passwords, earlier = _passwords(self._servers), _passwords(before._servers)
+        kept = {user for user in passwords if passwords[user] == earlier.get(user)}
+        self._credentials |= {user: before._credentials[user] for user in kept}
+        for name, server in self._servers.items():
+            same = server == before._servers.get(name) and self._run_lease_s == before._run_lease_s
+            if same and server.username.casefold() in kept:
+                self._backends[name] = before._backends[name]
 
     @contextmanager
     def mailbox(self, server: str, name: str, lease: Lease) -> Iterator[AnswersByDraft | AnswersAtOnce]:
@@ -70,7 +87,7 @@ class Backends:
         :raises ExchangeError: the mailbox could not be opened.
         """
         if server not in self._backends:
-            text = f"no server {server!r} in the settings of this process; restart it with the current settings"
+            text = f"no server {server!r} in the settings of this process; apply the current ones: rsvpq config apply"
             raise Busy(text, scope="mailbox")
         with self._backends[server].open(name, lease) as box:
             self._note_certificate(server)
@@ -83,6 +100,14 @@ class Backends:
         if end_s and self._reported.get(server) != end_s:
             self._reported[server] = end_s
             self._certified(server, end_s)
+
+
+def _passwords(servers: Mapping[str, AnyServerSettings]) -> dict[str, frozenset[str]]:
+    """Return the passwords that the servers have for each user name."""
+    found: dict[str, set[str]] = {}
+    for server in servers.values():
+        found.setdefault(server.username.casefold(), set()).add(server.password.get_secret_value())
+    return {user: frozenset(passwords) for user, passwords in found.items()}
 
 
 def make_backend(settings: AnyServerSettings, credential: Credential, run_lease_s: float) -> Backend:

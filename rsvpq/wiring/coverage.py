@@ -6,6 +6,7 @@ are empty otherwise. ``rsvpq status`` and ``rsvpq doctor`` say both.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from math import inf, isfinite
 from typing import Any
 
@@ -24,9 +25,10 @@ class Periods:
 
     def __init__(self, settings: Settings) -> None:
         self._by_group: dict[str | None, float] = {}
+        now, namespace = datetime.now(UTC), settings.redis.namespace
         for schedule in settings.schedule:
-            group, every_s = schedule.group, schedule.every.seconds
-            self._by_group[group] = min(every_s, self._by_group.get(group, inf))
+            group, period_s = schedule.group, schedule.timetable(namespace).period_s(now)
+            self._by_group[group] = min(inf if period_s is None else period_s, self._by_group.get(group, inf))
 
     def of(self, group: str) -> float:
         """Return that of a mailbox of this group ('' for none); infinity if no schedule scans it."""

@@ -106,6 +106,16 @@ def test_the_command_line_runs_without_the_sources(installed: Installed) -> None
     assert Path(where).is_relative_to(installed.directory)
 
 
+def test_an_installation_writes_its_first_files_without_the_sources(tmp_path: Path, installed: Installed) -> None:
+    (tmp_path / "password").write_text("secret")
+    options = ("--non-interactive", "--no-probe", "--protocol", "ews", "--url", "https://mail.example.com")
+    account = ("--username", "svc", "--password-file", tmp_path / "password", "--mailbox", "adele@example.com")
+    installed.rsvpq("init", "--directory", tmp_path / "etc", *options, *account)
+    assert "mode       observe" in installed.rsvpq("config", "check", "--config", tmp_path / "etc" / "rsvpq.toml")
+    unit = (tmp_path / "etc/systemd/rsvpq-answer@.service").read_text()
+    assert f"ExecStart={installed.directory}/venv/bin/celery" in unit
+
+
 def test_the_installed_processes_scan_and_answer(
     tmp_path: Path, installed: Installed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

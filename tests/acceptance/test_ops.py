@@ -95,6 +95,16 @@ def test_a_pause_and_a_resume_are_recorded_in_the_audit_with_their_caller(stack:
     ]
 
 
+def test_a_group_is_paused_by_its_name(stack: Stack) -> None:
+    (group,) = {box["language"] for box in stack.exchange.ask("mailboxes") if box["mailbox"] == ADELE.name}
+    paused = result(stack, "ops.pause", scope="group", name=group, reason="wrong rule", who="brian", lasts="2h")
+    assert paused.startswith(f"paused: group {group}, until ")
+    shown = result(stack, "ops.status")["groups"][group]["paused"]
+    assert (shown["reason"], shown["by"]) == ("wrong rule", "brian by Flower/Celery")
+    assert result(stack, "ops.resume", scope="group", name=group) == f"resumed: group {group}"
+    assert result(stack, "ops.status")["groups"] == {}
+
+
 def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
     result(stack, "ops.limit", scope="mailbox", name="ADELE0", rate="3/min", burst=2)
     reported = result(stack, "ops.mailbox", name="adele0")
@@ -106,7 +116,7 @@ def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
 
 
 def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> None:
-    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "obstacles": [], "rows": []}
+    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "paused_groups": {}, "obstacles": [], "rows": []}
     assert result(stack, "ops.mailboxes") == {"mailboxes": 4, "unwell": 0, **nothing}
     lanes.controls.pause("mailbox", ADELE.name, reason="on leave")
     found = result(stack, "ops.mailboxes", server="mail0", state="paused", older_than="1h", most=1)
@@ -135,7 +145,8 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
 @pytest.mark.parametrize(
     ("task", "arguments", "complaint"),
     [
-        ("ops.pause", {"scope": "everything"}, "unknown scope 'everything': use all, server or mailbox"),
+        ("ops.pause", {"scope": "everything"}, "unknown scope 'everything': use all, server, group or mailbox"),
+        ("ops.limit", {"scope": "group", "name": "en", "rate": "1/s"}, "limits apply to a server or a mailbox"),
         ("ops.pause", {"scope": "server", "name": "mail9"}, "no server 'mail9'; the settings have: mail0"),
         ("ops.pause", {"scope": "mailbox", "name": "adelle0"}, "is not in the list; did you mean adele0?"),
         ("ops.limit", {"scope": "server", "name": "mail0", "rate": "fast"}, "such as 2/s or 30/min"),

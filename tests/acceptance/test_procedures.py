@@ -57,7 +57,6 @@ class Walk:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._processes: dict[str, list[str]] = {}
         self._parts: dict[str, Part] = {}
         self.redis = QueueServer(directory)
         self.exchange = SimulatedExchange(directory, World(mailboxes=12, requests=6, responses=2, seed=4), PASSWORD)
@@ -76,13 +75,10 @@ class Walk:
         elif step.startswith("rsvpq "):
             self._run(step)
         elif step.startswith(("celery ", "python -m ")):
-            self._start(f"process {len(self._processes)}", step)
+            self._start(f"process {len(self._parts)}", step)
         elif step.startswith("docker compose up"):
             for name in PROCESSES:
                 self._start(name, SERVICES[name]["command"])
-        elif step.startswith("docker compose restart"):
-            assert set(PROCESSES) <= set(step.split())
-            self._restart()
         elif step.startswith('mode = "'):
             self._set(step)
         else:
@@ -140,7 +136,6 @@ class Walk:
 
     def _start(self, name: str, command: str | list[str]) -> None:
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
-        self._processes[name] = words
         program = sys.executable if words[0] == "python" else str(Path(sys.executable).with_name(words[0]))
         log = self._directory / f"{name}.log"
         self._parts[name] = Part(name, [program, *words[1:]], log=log, env=self._environment())
@@ -149,20 +144,12 @@ class Walk:
             part = self._parts[name]
             part.wait_for(lambda: part.tail(200).count(" ready.") > 0, f"{name} is ready", within_s=60)
 
-    def _restart(self) -> None:
-        for name, words in self._processes.items():
-            self._parts.pop(name).end()
-            (self._directory / f"{name}.log").unlink()
-            self._start(name, words)
-
     def _set(self, line: str) -> None:
         config = self._directory / "rsvpq.toml"
         text = config.read_text()
         if line in text.splitlines():
             return
         config.write_text(re.sub(r'(?m)^mode = ".*"$', line, text))
-        # Every page says so: a process reads its settings once.
-        self._restart()
 
     def _edit(self, copied: str) -> None:
         """What an operator changes in the example files: the addresses, the account, the mailboxes."""

@@ -101,6 +101,14 @@ def test_an_alert_fires_where_the_check_reports_the_same(
     assert ALERTS[expected.alert]["labels"]["severity"] == expected.severity.name.lower()
 
 
+def test_what_waits_for_the_end_of_quiet_hours_alarms_nobody(installation: Installation) -> None:
+    scenarios.message_waits_for_three_hours(installation)
+    lanes = installation.lanes()
+    now_us = lanes.time_us()
+    lanes.controls.rest("", (now_us - 1_000_000, now_us + 3_600_000_000))
+    assert fired(scrape(installation.settings)) == set()
+
+
 def test_an_alert_fires_while_redis_is_away_or_almost_full_or_nobody_serves_metrics(
     tmp_path: Path, server: QueueServer
 ) -> None:

@@ -411,7 +411,7 @@ def test_a_workers_decision_is_recorded_though_the_mailbox_fails_before_anything
 
     def decides_and_fails(attempt: Attempt) -> Outcome:
         audit = Audit(lanes, Redaction(), 3600)
-        decider = Decider(attempt, box, lenient, Recollection(lanes, timedelta()), audit)
+        decider = Decider(attempt, box, lambda _: lenient(), Recollection(lanes, timedelta()), audit)
         with decider.recording():
             decider.decide(request)
             raise error

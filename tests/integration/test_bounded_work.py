@@ -104,3 +104,18 @@ def test_a_sweep_of_very_many_ended_leases_goes_in_bounded_steps(lanes: Lanes, c
         pass
     clock.turn(61)
     assert commands(lanes, lanes.ledger.sweep) < MOST
+
+
+def test_the_pause_of_a_large_group_and_its_end(lanes: Lanes) -> None:
+    names = [f"box{number}" for number in range(3000)]
+    for name in names:
+        offer(lanes, name, mailbox=name)
+    lanes.ledger.assign_groups(dict.fromkeys(names, "sales"))
+    assert commands(lanes, lambda: lanes.controls.pause("group", "sales", reason="wrong rule")) < 50
+    assert commands(lanes, lanes.ledger.release) < MOST
+    while commands(lanes, lanes.ledger.release) > 100:
+        pass
+    assert lanes.namespace.redis.scard("{test}:parked:sales") == 3000
+    assert commands(lanes, lambda: lanes.controls.resume("group", "sales")) < 50
+    assert commands(lanes, lanes.ledger.release) < MOST
+    assert lanes.namespace.redis.scard("{test}:parked:sales") == 2800

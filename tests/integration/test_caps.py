@@ -40,9 +40,9 @@ def sent(name: str, count: int) -> list[MeetingMessage]:
 class Scans:
     """Scans of one mailbox, each a run of its own, and a worker that leaves all alone that it gets."""
 
-    def __init__(self, lanes: Lanes, most: int) -> None:
+    def __init__(self, lanes: Lanes, most: int, per_group: int | None = None, mailbox: Mailbox = ADELE) -> None:
         self.lanes = lanes
-        self.visitor = Visitor(lanes, NOT_ASKED, ADELE, caps=Caps(most, 500))
+        self.visitor = Visitor(lanes, NOT_ASKED, mailbox, caps=Caps(most, 500, per_group))
 
     def scan(self, found: Sequence[MeetingMessage]) -> list[MeetingMessage]:
         """Offer what was found; what was new to the lane, or is looked at again."""
@@ -107,11 +107,31 @@ def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lane
     assert budget.take(5) == 2
 
 
+def test_a_group_takes_no_more_of_a_run_than_its_cap_and_leaves_the_rest_to_others(lanes: Lanes) -> None:
+    pilot, others = lanes.run_budget("run", 10, "pilot", 3), lanes.run_budget("run", 10, "sales")
+    assert [pilot.take(2), pilot.take(2), pilot.take(2)] == [2, 1, 0]
+    assert others.take(20) == 7
+    pilot.give_back_of("one")
+    assert (pilot.take(5), others.take(5)) == (1, 0)
+    pilot.give_back(1)
+    assert (others.take(5), pilot.take(5)) == (1, 0)  # the run has no more, although the group has
+    assert lanes.run_budget("run", 10, "legal", 5).take(1) == 0
+
+
+def test_a_scan_offers_no_more_than_the_cap_of_the_group_of_its_mailbox(lanes: Lanes) -> None:
+    scans = Scans(lanes, most=50, per_group=4, mailbox=Mailbox("adele", "mail1", "pilot"))
+    found = sent("nora", 10)
+    assert len(scans.scan(found)) == 4
+    assert len(scans.scan(found)) == 4  # another run
+
+
 @pytest.mark.parametrize(
     ("caps", "requests", "responses", "cap"),
     [
         (Caps(3, 500), 5, 0, "policy.most_answers_per_scan"),
         (Caps(50, 3), 5, 0, "policy.most_answers_per_run"),
+        (Caps(3, 500, 400, per_scan_is_of_group=True), 5, 0, "policy.groups.pilot.most_answers_per_scan"),
+        (Caps(50, 500, 3), 5, 0, "policy.most_answers_per_run or policy.groups.pilot.most_answers_per_run"),
         (Caps(50, 500), 5, MOST_OTHERS + 1, "1000 responses and cancellations per scan"),
         (Caps(50, 500), 5, 5, ""),
     ],
@@ -119,5 +139,6 @@ def test_what_was_not_answered_does_not_count_against_its_run_and_that_once(lane
 def test_what_is_held_back_names_its_cap(lanes: Lanes, caps: Caps, requests: int, responses: int, cap: str) -> None:
     found = sent("lucy", requests)
     found += [replace(message, kind=Kind.RESPONSE) for message in sent("max", responses)]
-    offered = offer_within_caps(Visitor(lanes, NOT_ASKED, ADELE, caps=caps).visit(), found)
+    pilot = Mailbox("adele", "mail1", "pilot")
+    offered = offer_within_caps(Visitor(lanes, NOT_ASKED, pilot, caps=caps).visit(), found)
     assert (offered.cap, bool(offered.held_back)) == (cap, bool(cap))

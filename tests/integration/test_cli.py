@@ -493,6 +493,6 @@ def test_a_process_that_has_asked_in_vain_hears_of_the_confirmation_at_once(inst
     installation.write("[policy]\nconfirmed = false\n")
     lanes = installation.lanes()
     policy = wiring.PolicyInForce(installation.settings, lanes)
-    assert policy().mode == "observe"
+    assert policy("").mode == "observe"
     lanes.controls.confirm("somebody")
-    assert policy().mode == "respond"
+    assert policy("").mode == "respond"

@@ -28,6 +28,7 @@ from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.certificates import Authority
+from tests.support.forked_command import run_rsvpq
 from tests.support.installation import Installation, report_processes
 from tests.support.lanes_with_clock import Clock
 from tests.support.running_console import PASSWORDS, ConsoleClient, client_of, running_console, write_logins
@@ -131,6 +132,21 @@ def test_a_pause_stands_above_everything_with_who_and_why(anna: ConsoleClient, l
     assert shown.index("EVERYTHING IS PAUSED") < shown.index("answering")
     assert "fire drill" in shown
     assert re.search(r"paused \d+ s ago: new disks", shown)
+
+
+def test_a_group_that_is_paused_or_rests_is_said_on_every_page(anna: ConsoleClient, lanes: Lanes) -> None:
+    lanes.controls.pause("group", "sales", reason="wrong rule")
+    now_us = lanes.time_us()
+    lanes.controls.rest("legal", (now_us - 1_000_000, now_us + 7_300_000_000))
+    shown = text_of(anna.get("/"))
+    assert "GROUP sales IS PAUSED 0 s ago: wrong rule" in shown
+    assert "Resume group sales" in shown
+    assert "GROUP legal HAS QUIET HOURS for another 2 h: nothing new starts there" in text_of(anna.get("/dead"))
+    assert "resumed: group sales" in text_of(
+        anna.post("/resume", {"scope": "group", "name": "sales", "why": "repaired"})
+    )
+    lanes.controls.rest("legal", None)
+    assert "limits apply to a server or a mailbox" in text_of(anna.get("/limit?scope=group&name=sales"))
 
 
 def test_a_queue_without_a_worker_and_a_policy_that_only_observes_are_said(installation: Installation) -> None:
@@ -354,6 +370,25 @@ def test_live_runs_are_confirmed_as_by_the_command(installation: Installation) -
     ]
 
 
+def test_a_group_is_confirmed_and_withdrawn_alone(installation: Installation) -> None:
+    installation.write("[policy]\n")
+    (installation.directory / "mailboxes.csv").write_text("mailbox,server,group\nadele,mail1,pilot\nbob,mail1,<b>all\n")
+    lanes = installation.lanes()
+    with (
+        running_console(installation.settings, write_logins(installation.directory / "logins")) as url,
+        client_of(url, "anna") as anna,
+    ):
+        assert "only <b>all (1) only pilot (1)" in text_of(anna.get("/confirm"))
+        assert "in 1 of 2 mailboxes" in text_of(anna.get("/confirm?group=pilot"))
+        answer = {"why": "looked", "yes": "1", "group": "pilot"}
+        assert "answering in groups pilot (1 of 2 mailboxes)" in text_of(anna.post("/confirm", answer))
+        assert (lanes.controls.confirmed(), [*lanes.controls.confirmed_groups()]) == ("", ["pilot"])
+        assert "only pilot" not in text_of(anna.get("/confirm"))
+        assert "only pilot" in text_of(anna.get("/withdraw"))
+        assert "NOTHING IS ANSWERED" in text_of(anna.post("/withdraw", {"why": "a mistake", "group": "pilot"}))
+        assert lanes.controls.confirmed_groups() == {}
+
+
 def test_nothing_is_confirmed_while_the_mode_is_observe(installation: Installation) -> None:
     installation.config.write_text(installation.config.read_text().replace('mode = "respond"', 'mode = "observe"'))
     installation.lanes()
@@ -560,6 +595,10 @@ def run(installation: Installation, **more: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
 
 
+def _without(shown: str, words: str) -> str:
+    return "" if words in shown else shown
+
+
 def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_signal(
     installation: Installation, lanes: Lanes, tmp_path: Path
 ) -> None:
@@ -579,8 +618,13 @@ def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_sig
             assert "rsvpq.toml has changed" not in text_of(reply)
             cookies = {cookie.name: cookie.secure for cookie in anna.http.cookies}
             assert cookies == {"__Host-rsvpq-session": True, "__Host-rsvpq-session-xsrf": True}
-            installation.write("# changed\n")
-            assert "rsvpq.toml has changed since the console was started: restart it" in text_of(anna.get("/drafts"))
+            installation.config.write_text(installation.config.read_text().replace('"respond"', '"observe"'))
+            shown = text_of(anna.get("/drafts"))
+            assert "rsvpq.toml has changed, and the former settings are still in force: rsvpq config apply" in shown
+            applied = run_rsvpq(("config", "apply", "--no-wait"), environment_of(installation, **more))
+            assert applied.returncode == 0, applied.stderr
+            until(lambda: _without(text_of(anna.get("/drafts")), "has changed"), "the console takes it up")
+            until(lambda: 'mode = "observe"' in text_of(anna.get("/drafts")), "its pages show what it means")
         os.kill(part.pid, signal.SIGTERM)
         assert part.process.wait(WAIT_S) == 0
         assert PASSWORDS["anna"] not in log.read_text()

@@ -12,11 +12,15 @@ from rsvpq.doctor.processes import examine
 from rsvpq.doctor.results import Level, Notes
 from rsvpq.lanes import Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
+from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
 from rsvpq.wiring.coverage import Coverage, ReachedCap, read_coverage
 from tests.integration.test_mailboxes_command import ADELE, BRUNO, NEIL, on_clock, scan
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock
+
+#: That of the files at hand, with which no process of these tests is compared.
+REVISION = Revision("", "")
 
 SCHEDULES = '[[schedule]]\nevery = "10m"\ngroup = "sales"\n[[schedule]]\nevery = "2h"\n'
 RUN_CAP = "policy.most_answers_per_run"
@@ -118,7 +122,9 @@ def test_the_status_and_the_doctor_say_both_without_being_asked(installation: In
     assert (shown["shortest_s"], shown["longest_s"]) == (600, 7200)
     assert [(cap["cap"], cap["mailboxes"], cap["messages"]) for cap in shown["caps"]] == [(RUN_CAP, 1, 7)]
     notes = Notes("processes")
-    examine(lanes, wiring.make_queues(installation.settings), installation.settings, notes, (ADELE, BRUNO, NEIL))
+    examine(
+        lanes, wiring.make_queues(installation.settings), installation.settings, notes, (ADELE, BRUNO, NEIL), REVISION
+    )
     warned = {one.check: one.text for one in notes.findings if one.level is Level.WARN}
     assert warned["scans"].endswith("1 never scanned")
     assert warned["cap"].startswith(f"{RUN_CAP}, for ")
@@ -128,7 +134,9 @@ def test_an_installation_that_has_just_begun_is_not_warned_about(installation: I
     installation.write(SCHEDULES)
     notes = Notes("processes")
     lanes = installation.lanes()
-    examine(lanes, wiring.make_queues(installation.settings), installation.settings, notes, (ADELE, BRUNO, NEIL))
+    examine(
+        lanes, wiring.make_queues(installation.settings), installation.settings, notes, (ADELE, BRUNO, NEIL), REVISION
+    )
     assert [one.level for one in notes.findings if one.check == "scans"] == [Level.OK]
 
 

@@ -23,6 +23,7 @@ from rsvpq.lanes import Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import celery_app, contract
+from rsvpq.timetable import Timetable
 from testbed.processes import WAIT_S, Part, until
 from testbed.queue_server import QueueServer, queue_server, server_binary
 from tests.support.installation import Installation, queued
@@ -183,7 +184,7 @@ def test_a_dispatcher_reports_that_it_is_alive(lanes: Lanes, sink: Sink) -> None
 
 
 def test_a_scheduled_scan_is_triggered(lanes: Lanes, sink: Sink) -> None:
-    schedules = [ScheduledScan(LONG_S, None), ScheduledScan(LONG_S, "sales")]
+    schedules = [ScheduledScan(Timetable(LONG_S), None), ScheduledScan(Timetable(LONG_S), "sales")]
     with running(dispatcher_of(lanes, sink, schedules), dispatcher_of(lanes, sink, schedules)):
         until(lambda: len(sink.groups) >= 2, "both are triggered")
         until(register_of(lanes, "dispatcher").alive, "a sweep has ended")
@@ -197,7 +198,9 @@ def test_a_trigger_that_cannot_be_sent_does_not_end_the_dispatcher(lanes: Lanes,
         triggers.append(group)
         raise OperationalError("the broker is away")
 
-    dispatcher = Dispatcher(lanes, sink.publish, trigger, [ScheduledScan(LONG_S, "sales")], partial(give_limits, lanes))
+    dispatcher = Dispatcher(
+        lanes, sink.publish, trigger, [ScheduledScan(Timetable(LONG_S), "sales")], partial(give_limits, lanes)
+    )
     with running(dispatcher):
         until(lambda: triggers, "it tries to trigger")
         offer(lanes, "a")

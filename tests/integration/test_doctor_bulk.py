@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from rsvpq.lanes.run_results import Found
-from tests.integration.test_dry_run_command import Asked
+from tests.support.asked_command import Asked
 from tests.support.installation import Installation, queued
 
 REFUSED = {"result": "refused", "reason": "MailboxRefused: SEARCH /exchange/o'neil/\x1b returned 401"}

@@ -7,13 +7,15 @@ from typing import Any, Literal
 
 import pytest
 
+from rsvpq import wiring
 from rsvpq.doctor import redis_server as redis_checks
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
 from rsvpq.lanes import Item, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
-from rsvpq.settings import RedisSettings
+from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.tasks import contract
+from rsvpq.wiring.revisions import LiveSettings
 from testbed.processes import free_port, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.doctor_installation import Diagnosis, DoctorInstallation
@@ -94,6 +96,7 @@ def test_a_redis_as_we_deploy_it_has_no_trouble_and_is_not_written_to(
     used = {name.removeprefix("cmdstat_") for name, stats in after.items() if stats != before.get(name)}
     reading = {"info", "ping", "time", "scan", "hget", "hmget", "hgetall", "smembers", "zcard", "zrangebyscore"}
     reading |= {
+        "get",
         "hlen",
         "llen",
         "lindex",
@@ -282,7 +285,8 @@ def test_whether_live_runs_are_confirmed_is_reported(examined: DoctorInstallatio
 
 
 def test_what_waits_long_or_is_stopped_or_dead_is_reported(examined: DoctorInstallation, lanes: Lanes) -> None:
-    report_processes(lanes, "scan", "answer", "ops")
+    examined.write()
+    report_processes(lanes, "scan", "answer", "ops", settings=load_settings(examined.config, {}))
     assert troubles(examined.examine(), PROCESSES) == []
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(lanes, "done", "done:scanned")
@@ -303,6 +307,41 @@ def test_what_waits_long_or_is_stopped_or_dead_is_reported(examined: DoctorInsta
     assert found == {"paused", "held", "dead"}
     assert [one.text for one in reported.all(PROCESSES, "paused")] == ["everything: holiday", "hq0: backup"]
     assert reported.one(PROCESSES, "queues").text == "scan 0, answer 1 with Celery"
+
+
+def test_with_which_settings_each_process_runs_is_compared(examined: DoctorInstallation, lanes: Lanes) -> None:
+    examined.write()
+    report_processes(lanes, "scan")
+    text = examined.examine().all(PROCESSES, "revision")[0].text
+    assert text.endswith("does not report its settings, as an earlier version")
+    before = load_settings(examined.config, {})
+    report_processes(lanes, "scan", settings=before)
+    found = examined.examine().one(PROCESSES, "revision")
+    assert (found.level, found.text[:34]) == (Level.OK, "dispatcher here:4711, scan here:47")
+
+    examined.mode = "respond"
+    found = examined.examine().one(PROCESSES, "revision")
+    assert (found.level, found.remedy) == (Level.WARN, "to bring these into force: rsvpq config apply")
+
+    live = LiveSettings(load_settings(examined.config, {}), wiring.make_list(before), lanes, lambda *_: None)
+    lanes.revisions.report("here:4711", live.report("here:4711", "dispatcher").to_text(), 60)
+    levels = [found.level for found in examined.examine().all(PROCESSES, "revision")]
+    assert levels == [Level.OK, Level.FAIL]  # two rules at once are worse than old ones
+
+    live.problem = "the settings on this host have another digest"
+    lanes.revisions.report("here:4711", live.report("here:4711", "dispatcher").to_text(), 60)
+    reported = examined.examine()
+    kept, *_ = [found.text for found in reported.all(PROCESSES, "revision") if found.level is Level.FAIL]
+    assert kept.endswith(f": {live.problem}")
+    assert reported.code is not ExitCode.HEALTHY
+
+
+def test_another_list_on_another_host_is_only_a_warning(examined: DoctorInstallation, lanes: Lanes) -> None:
+    examined.write()
+    report_processes(lanes, "scan", settings=load_settings(examined.config, {}))
+    examined.list("bruno,hq0")
+    found = examined.examine().one(PROCESSES, "revision")
+    assert (found.level, found.remedy) == (Level.WARN, "bring the list to all hosts")
 
 
 @pytest.mark.parametrize("waits", ["a message in its lane", "a message between two attempts", "a scan"])

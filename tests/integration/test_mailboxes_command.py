@@ -357,6 +357,22 @@ def test_top_has_the_deepest_lanes(installation: Installation, lanes: Lanes) -> 
     assert shown == {"lanes": [{"mailbox": "bruno", "pending": 2}]}
 
 
+def test_an_import_is_in_the_audit(installation: Installation) -> None:
+    export = installation.directory / "export.ldif"
+    export.write_text("".join(f"dn: CN={name}\nmailNickname: {name}\n\n" for name in ("adele", "bruno", "o'neil")))
+    ended = installation.rsvpq("mailboxes", "import", "--ldif", str(export), "--yes")
+    assert (ended.returncode, ended.stdout) == (0, "+0 -0 ~0, 3 unchanged\n")
+    export.write_text("dn: CN=Carla\nmailNickname: carla\nhomeMDB: CN=DB7,CN=Databases,DC=example\n")
+    ended = installation.rsvpq(
+        *("mailboxes", "import", "--ldif", str(export), "--yes", "--map", "DB7=mail2", "--keep-missing"),
+        *("--group", "new", "--reason", "May"),
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (installation.directory / "mailboxes.csv").read_text().endswith("o'neil,mail2,legal\ncarla,mail2,new\n")
+    audit = json.loads(installation.rsvpq("audit", "--format", "jsonl").stdout.splitlines()[-1])
+    assert (audit["step"], audit["reason"], audit["note"]) == ("import", "May", "added 1, removed 0, moved 0")
+
+
 def test_every_state_is_in_the_documentation() -> None:
     text = (Path(__file__).parents[2] / "docs/mailboxes.md").read_text()
     assert [state for state in STATES if f"| `{state}` |" not in text] == []

@@ -146,9 +146,9 @@ def test_pauses_holds_and_other_limits_are_seen(installation: Installation, lane
 
     found = of(installation)
 
-    assert found.value("rsvpq_paused", scope="all", server="") == 1
-    assert found.value("rsvpq_paused", scope="server", server="mail2") == 1
-    assert found.value("rsvpq_paused", scope="server", server="mail1") == 0
+    assert found.value("rsvpq_paused", scope="all", server="", group="") == 1
+    assert found.value("rsvpq_paused", scope="server", server="mail2", group="") == 1
+    assert found.value("rsvpq_paused", scope="server", server="mail1", group="") == 0
     assert found.value("rsvpq_overrides") == 2
     assert 0 < (found.value("rsvpq_held_seconds", server="mail1") or 0) <= 900
     assert found.value("rsvpq_held_seconds", server="mail2") == 0

@@ -6,6 +6,7 @@ from producer.dispatcher import Dispatcher
 from producer.schedule import ScheduledScan, due_scans
 from rsvpq.lanes import Item, Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
+from rsvpq.timetable import Timetable
 from tests.support.lanes_with_clock import Clock, hold, offer, released
 
 HOUR = 3600.0
@@ -132,7 +133,7 @@ def test_no_lease_ends_because_the_clock_was_put_forward(lanes: Lanes, clock: Cl
 
 
 def test_a_scheduled_scan_comes_again_when_the_clock_has_gone_back(lanes: Lanes) -> None:
-    schedule = [ScheduledScan(60, None)]
+    schedule = [ScheduledScan(Timetable(60), None)]
     lanes.namespace.redis.set("{test}:schedule::60", 10**9)  # claimed in the year 3871
     assert list(due_scans(lanes, schedule)) == schedule
     assert list(due_scans(lanes, schedule)) == []

@@ -7,11 +7,12 @@ from redis import Redis
 
 from producer.schedule import ScheduledScan, due_scans
 from rsvpq.lanes import Lanes
+from rsvpq.timetable import Timetable
 
 #: A period so long that none begins during a test.
 LONG_S = 1e9
-EVERYBODY = ScheduledScan(LONG_S, None)
-SALES = ScheduledScan(LONG_S, "sales")
+EVERYBODY = ScheduledScan(Timetable(LONG_S), None)
+SALES = ScheduledScan(Timetable(LONG_S), "sales")
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_nobody_has_them_again_in_the_same_period(plain: Lanes) -> None:
 
 
 def test_of_two_who_ask_at_once_one_has_it(plain: Lanes) -> None:
-    schedules = [ScheduledScan(LONG_S, f"group-{number}") for number in range(50)]
+    schedules = [ScheduledScan(Timetable(LONG_S), f"group-{number}") for number in range(50)]
     together = threading.Barrier(2)
     found: list[ScheduledScan] = []
 
@@ -67,14 +68,14 @@ def test_missed_periods_are_made_up_for_once(plain: Lanes) -> None:
     assert due(plain, EVERYBODY) == []
 
 
-@pytest.mark.parametrize("other", [SALES, ScheduledScan(LONG_S / 2, None)])
+@pytest.mark.parametrize("other", [SALES, ScheduledScan(Timetable(LONG_S / 2), None)])
 def test_another_group_or_period_is_another_schedule(plain: Lanes, other: ScheduledScan) -> None:
     due(plain, EVERYBODY)
     assert due(plain, other) == [other]
 
 
 def test_a_period_may_be_a_fraction_of_a_second(plain: Lanes) -> None:
-    assert due(plain, ScheduledScan(0.5, None)) == [ScheduledScan(0.5, None)]
+    assert due(plain, ScheduledScan(Timetable(0.5), None)) == [ScheduledScan(Timetable(0.5), None)]
 
 
 def test_without_schedules_nothing_is_due(plain: Lanes) -> None:

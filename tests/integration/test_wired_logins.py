@@ -116,3 +116,33 @@ def test_exchange_web_services_authenticate_a_connection_once_for_all_mailboxes(
                 assert isinstance(box, EwsMailbox)
                 assert list(box.meeting_messages())
         assert site.logins() == (1, 0)
+
+
+def test_a_refused_password_stays_refused_when_other_settings_are_applied(tmp_path: Path, redis: Redis) -> None:
+    with login_site(tmp_path, "basic", servers=2) as site:
+        name, before = site.mailboxes()[0]["mailbox"], exchange(tmp_path, redis, site, "wrong")
+        with pytest.raises(LoginRefused), before.mailbox("hq0", name, NoLease()):
+            pass
+        settings = load_settings(tmp_path / "rsvpq.toml", {"RSVPQ_SERVERS__HQ0__RATE": "1/s"})
+        after = Backends(settings.servers, Claims(Lanes(redis)), before=before)
+        for server in ("hq0", "hq1"):
+            with pytest.raises(LoginRefused), after.mailbox(server, name, NoLease()):
+                pass
+        assert site.logins() == (0, 1)
+        (tmp_path / "secret").write_text(PASSWORD)
+        corrected = Backends(load_settings(tmp_path / "rsvpq.toml", {}).servers, Claims(Lanes(redis)), before=after)
+        with corrected.mailbox("hq0", name, NoLease()):
+            pass
+        assert site.logins() == (1, 1)
+
+
+def test_what_was_learned_about_a_server_stays_while_its_settings_do(tmp_path: Path, redis: Redis) -> None:
+    with login_site(tmp_path, "basic") as site:
+        name, before = site.mailboxes()[0]["mailbox"], exchange(tmp_path, redis, site)
+        with before.mailbox("hq0", name, NoLease()):
+            pass
+        asked = site.exchange.ask("summary")["http_requests"]
+        same = load_settings(tmp_path / "rsvpq.toml", {"RSVPQ_MODE": "respond"})
+        with Backends(same.servers, Claims(Lanes(redis)), before=before).mailbox("hq0", name, NoLease()):
+            pass
+        assert site.exchange.ask("summary")["http_requests"] == asked  # neither a login nor its folders once more

@@ -11,6 +11,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
+from rsvpq.wiring.revisions import LiveSettings
 from testbed.processes import Part
 from tests.support.forked_command import run_rsvpq
 
@@ -25,10 +26,14 @@ o'neil,mail2,legal
 """
 
 
-def report_processes(lanes: Lanes, *queues: str, believed_s: float = 3600) -> None:
-    """Report a dispatcher and a worker of these queues, as the processes do."""
+def report_processes(lanes: Lanes, *queues: str, believed_s: float = 3600, settings: Settings | None = None) -> None:
+    """Report a dispatcher and a worker of these queues, as the processes do; with settings, that they run with them."""
     lanes.registrations.report("dispatcher", "here", 4711, believed_s)
     lanes.ledger.report_threads("here:4712", 8, queues, believed_s)
+    if settings is not None:
+        live = LiveSettings(settings, wiring.make_list(settings), lanes, lambda *_: None)
+        for process, role in (("here:4711", "dispatcher"), ("here:4712", "+".join(queues))):
+            lanes.revisions.report(process, live.report(process, role).to_text(), 300)
 
 
 class Installation:

@@ -14,7 +14,7 @@ from tests.support.scrape import Labels, Scrape
 Vector = Mapping[Labels, float]
 
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {">": operator.gt, "==": operator.eq, "<": operator.lt}
-_MATCHING = r"(?:(?:on|ignoring) ?\(([\w, ]*)\) ?(?:group_left ?\(\) ?)?)?"
+_MATCHING = r"(?:(on|ignoring) ?\(([\w, ]*)\) ?(?:group_left ?\(\) ?)?)?"
 
 
 def firing(expression: str, scrape: Scrape) -> Vector:
@@ -26,13 +26,13 @@ def firing(expression: str, scrape: Scrape) -> Vector:
         left, right = expression.split(" or ", 1)
         return {**firing(right, scrape), **firing(left, scrape)}
     if match := re.fullmatch(rf"(.+?) and {_MATCHING}(.+)", expression):
-        left, ignored, right = match.groups()
-        matching = {_without(labels, ignored or "") for labels in firing(right, scrape)}
-        return {one: value for one, value in firing(left, scrape).items() if _without(one, ignored or "") in matching}
+        left, how, names, right = match.groups()
+        matching = {_compared(labels, how, names) for labels in firing(right, scrape)}
+        return {one: value for one, value in firing(left, scrape).items() if _compared(one, how, names) in matching}
     if match := re.fullmatch(r"absent\((.+)\)", expression):
         return {} if _vector(match[1], scrape) else {frozenset(): 1.0}
     if match := re.fullmatch(rf"(.+?) (>|==|<) {_MATCHING}(.+)", expression):
-        left, compare, _, right = match.groups()
+        left, compare, _, _, right = match.groups()
         limit = _limit(right, scrape)
         holds = _COMPARISONS[compare]
         found = _vector(left, scrape)
@@ -65,6 +65,7 @@ def _vector(text: str, scrape: Scrape) -> Vector:
     return {one: found for one, found in series.items() if not label or (dict(one).get(label) == value) is wanted}
 
 
-def _without(labels: Labels, ignored: str) -> Labels:
-    names = {name.strip() for name in ignored.split(",")}
-    return frozenset((name, value) for name, value in labels if name not in names)
+def _compared(labels: Labels, how: str | None, names: str | None) -> Labels:
+    """Return the labels by which two series are matched: only those named by ``on``, or all but those ignored."""
+    named = {name.strip() for name in (names or "").split(",")}
+    return frozenset((name, value) for name, value in labels if (name in named) is (how == "on"))

@@ -9,6 +9,8 @@ from rsvpq.lanes import Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.metrics.troubles import Severity
 from rsvpq.tasks import contract
+from rsvpq.wiring import make_list
+from rsvpq.wiring.revisions import LiveSettings
 from tests.support.installation import Installation, report_processes
 
 ADELE = Mailbox("adele", "mail1")
@@ -100,6 +102,16 @@ def nobody_has_confirmed(installation: Installation) -> None:
     installation.write("[policy]\n")
 
 
+def processes_have_other_settings(installation: Installation) -> None:
+    """Let one of two workers run with settings that were changed since."""
+    lanes = healthy(installation)
+    report_processes(lanes, "scan", settings=installation.settings)
+    installation.write("[retry]\nattempts = 15\n")
+    settings = installation.settings
+    live = LiveSettings(settings, make_list(settings), lanes, lambda *_: None)
+    lanes.revisions.report("here:4713", live.report("here:4713", "answer").to_text(), 300)
+
+
 def server_is_held(installation: Installation, seconds: float = 3600) -> None:
     """Hold a server, for an hour if nothing else is said."""
     lanes = healthy(installation)
@@ -154,6 +166,7 @@ SCENARIOS: Mapping[Scenario, Expected] = {
     scan_waits_for_three_hours: Expected(Severity.CRITICAL, "has waited 3 h", "RsvpqLagCritical"),
     message_waits_for_an_hour: Expected(Severity.WARNING, "has waited 60 min", "RsvpqLag"),
     nobody_has_confirmed: Expected(Severity.WARNING, "live runs are not confirmed", "RsvpqNothingIsAnswered"),
+    processes_have_other_settings: Expected(Severity.WARNING, "settings differ: ", "RsvpqSettingsDiffer"),
     dead: Expected(Severity.WARNING, "1 dead, see 'rsvpq dead'", "RsvpqDeadItems"),
     server_is_held: Expected(Severity.WARNING, "mail1 is held for another 59 min: Busy: 503", "RsvpqServerHeld"),
     scans_are_old: Expected(Severity.WARNING, "the oldest scan of mail1 is 2 h old", "RsvpqScansLate"),

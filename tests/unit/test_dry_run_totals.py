@@ -45,6 +45,15 @@ def test_the_cap_of_a_run_counts_what_is_offered(requests: int, over: int, words
     assert words in "\n".join(found.sentences())
 
 
+def test_the_cap_of_a_group_counts_its_mailboxes_together() -> None:
+    policy = PolicySettings.model_validate({"groups": {"pilot": {"most_answers_per_run": 3}}})
+    found = Totals(policy)
+    for group in ("pilot", "pilot", "sales"):
+        found.add([ACCEPT] * 2, {"found": 2, "requests": 2}, group)
+    assert (found.most_in_a_run, found.over_the_run) == (5, 1)
+    assert "at most 5 (policy.most_answers_per_run = 500, policy.groups.pilot: 3)" in "\n".join(found.sentences())
+
+
 def test_mailboxes_add_up() -> None:
     found = totals(ACCEPT, requests=1, per_run=1)
     found.add([ACCEPT], {"found": 1, "requests": 1, "reconcile:orphans": 2, "unreadable": 3})

@@ -49,6 +49,16 @@ def test_a_rate_is_printed_in_the_shortest_unit_that_makes_at_least_one(text: st
     assert str(Rate.parse(text)) == printed
 
 
+@pytest.mark.parametrize("text", ["120/s", "7/s", "3/s", "11/min", "500/h", "1.5/min", "0.5/h", "2.25/s"])
+def test_a_rate_that_is_read_from_its_interval_is_the_one_that_was_set(text: str) -> None:
+    assert str(Rate.of_interval(Rate.parse(text).interval_us)) == str(Rate.parse(text))
+
+
+@given(st.integers(1, 10**10))
+def test_whatever_interval_is_kept_the_rate_that_is_shown_has_it(interval_us: int) -> None:
+    assert Rate.of_interval(interval_us).interval_us == pytest.approx(interval_us, rel=1e-5, abs=1)
+
+
 @pytest.mark.parametrize(
     ("text", "interval_us"), [("1/s", 1_000_000), ("3/s", 333_333), ("1/h", 3_600_000_000), ("9999999/s", 1)]
 )

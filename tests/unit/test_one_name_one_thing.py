@@ -13,7 +13,7 @@ ONE_THING = frozenset(
     {
         *("audit", "confirm", "drop", "explain", "limit", "mailbox", "pause", "reconcile", "report", "resume", "retry"),
         *("rows", "scan", "show", "status", "top", "trigger", "open_response", "process_cancellation"),
-        *("app", "carrier", "backends", "claims", "lanes", "mailboxes", "policy", "recollection", "settings"),
+        *("app", "lanes", "live", "mailboxes", "parts", "settings"),
         *("diagnose", "examine", "logger", "main"),
         # A property of messages, as each protocol names it.
         *("ALL_DAY", "COUNTER_PROPOSAL", "DETAILS", "END", "INTENT", "MEETING_TYPE", "PROCESSED", "RECEIVED"),

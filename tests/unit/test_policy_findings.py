@@ -232,6 +232,15 @@ def test_what_may_not_have_been_meant_is_warned_about(folder: Path, text: str, e
     assert [one for one in lines if "warning" in one] == [f"warning: rsvpq.toml:{before + line}: {expected}"]
 
 
+def test_the_caps_of_a_group_are_shown_and_those_of_none_refused(folder: Path) -> None:
+    _, lines = _report(folder, "[policy.groups.pilot]\nmost_answers_per_run = 60\n")
+    assert "group      pilot: 1 mailbox; at most 50 answers per mailbox and scan and 60 per run" in lines
+    with pytest.raises(
+        ConfigError, match=r"policy\.groups\.pilto: no mailbox is in the group 'pilto'; did you mean pilot"
+    ):
+        _report(folder, "[policy.groups.pilto]\nmost_answers_per_run = 60\n")
+
+
 def test_aliases_without_internal_domains_are_warned_about(folder: Path) -> None:
     (folder / "mailboxes.csv").write_text("mailbox,group\nadele,pilot\nbrian,\ncara@example.com,\n")
 

@@ -121,11 +121,36 @@ def test_every_decision_can_be_written_for_its_kind(folder: Path) -> None:
 
 def test_the_settings_name_every_condition_and_nothing_else() -> None:
     assert set(RuleSettings.model_fields) == {"name", "kind", "decision", "answer_text", *CONDITIONS}
-    beside = {"confirmed", "most_answers_per_scan", "most_answers_per_run"}
+    beside = {"confirmed", "groups", "most_answers_per_scan", "most_answers_per_run"}
     assert set(PolicySettings.model_fields) - beside == set(Policy.__dataclass_fields__) - {"mode"}
 
 
+def test_a_group_may_have_caps_of_its_own(folder: Path) -> None:
+    text = (
+        "[policy]\nmost_answers_per_scan = 40\nmost_answers_per_run = 400\n"
+        "[policy.groups.pilot]\nmost_answers_per_scan = 5\nmost_answers_per_run = 60\n"
+        '[policy.groups."Human Resources"]\nmost_answers_per_run = 9\n'
+    )
+    (folder / "rsvpq.toml").write_text(BASE + text)
+    policy = load_settings(None, {}).policy
+    assert [tuple(policy.caps_of(group))[:3] for group in ("pilot", "Human Resources", "sales", "")] == [
+        *((5, 400, 60), (40, 400, 9), (40, 400, None), (40, 400, None)),
+    ]
+
+
 _MISTAKES = [
+    (
+        "[policy.groups.pilot]\nmost_answers = 5",
+        "7: policy.groups.pilot.most_answers: is not a known key; did you mean most_answers_per_run?",
+    ),
+    (
+        "[policy.groups.pilot]\nmost_answers_per_run = 0",
+        "7: policy.groups.pilot.most_answers_per_run: is not a whole number above zero; write one such as 4",
+    ),
+    (
+        "[policy.groups]\npilot = 5",
+        "7: policy.groups.pilot: is not a table; write its name as [table], and its keys below",
+    ),
     (
         '[policy]\nexternal = "accept"',
         "7: policy.external: 'accept' is not a known value; use one of: rules, skip",

@@ -20,7 +20,7 @@ from rsvpq.settings import ConfigError, Duration, Schedule, Settings, load_setti
 from rsvpq.settings.environment import variable_name
 from rsvpq.settings.keys import settable_keys
 from rsvpq.settings.mailboxes import COLUMNS
-from rsvpq.settings.policy import RuleSettings
+from rsvpq.settings.policy import GroupCaps, RuleSettings
 from rsvpq.settings.servers import PROTOCOLS, EwsSettings, WebDavSettings
 from rsvpq.settings.toml_lines import KeyPath, key_lines, line_of
 
@@ -784,7 +784,51 @@ _RULES = [
     ),
     (
         GOOD + '[[schedule]]\nevery = "1m"\n[[schedule]]\ngroup = "pilot"',
-        '8: schedule[1].every: is missing; add every = "15m"',
+        '8: schedule[1].every: is missing; add every = "15m", or cron = "*/15 7-19 * * mon-fri"',
+    ),
+    (
+        GOOD + '[[schedule]]\nevery = "1m"\ncron = "0 7 * * *"\ntimezone = "UTC"',
+        "8: schedule[0].cron: is given as well as every; keep one of the two",
+    ),
+    (
+        GOOD + '[[schedule]]\ncron = "0 7 * * *"',
+        "6: schedule[0].timezone: is missing, and cron need it; add one such as Europe/Vienna, or UTC",
+    ),
+    (
+        GOOD + '[[schedule]]\nevery = "1m"\nquiet = "22:00-06:00"',
+        "6: schedule[0].timezone: is missing, and quiet need it; add one such as Europe/Vienna, or UTC",
+    ),
+    (
+        GOOD + '[[schedule]]\ncron = "0 7 * * *"\ntimezone = "Europe/Viena"',
+        "8: schedule[0].timezone: 'Europe/Viena' is not a time zone; did you mean Europe/Vienna?",
+    ),
+    (
+        GOOD + '[[schedule]]\ncron = "0 7 * *"',
+        "7: schedule[0].cron: '0 7 * *' has not five fields; write minute, hour, day, month and weekday",
+    ),
+    (
+        GOOD + '[[schedule]]\ncron = "0 25 * * *"',
+        "7: schedule[0].cron: '0 25 * * *' has a wrong hour; write it as in */15 7-19 * * mon-fri",
+    ),
+    (
+        GOOD + '[[schedule]]\ncron = "0 0 30 2 *"',
+        "7: schedule[0].cron: '0 0 30 2 *' has a wrong day-of-month; write it as in */15 7-19 * * mon-fri",
+    ),
+    (
+        GOOD + '[[schedule]]\nevery = "1m"\nquiet = ["22-6"]\ntimezone = "UTC"',
+        "8: schedule[0].quiet: '22-6' is not a part of a day; write when it begins and ends, as in 22:00-06:00",
+    ),
+    (
+        GOOD + '[[schedule]]\nevery = "1m"\nquiet = ["00:00-12:00", "11:00-00:00"]\ntimezone = "UTC"',
+        "8: schedule[0].quiet: leaves no time of the day; make it shorter",
+    ),
+    (
+        GOOD + '[[schedule]]\nevery = "1m"\njitter = "1m"',
+        "8: schedule[0].jitter: 1m is not shorter than every (1m); write less",
+    ),
+    (
+        GOOD + '[[schedule]]\nevery = "1m"\ntimezon = "UTC"',
+        "8: schedule[0].timezon: is not a known key; did you mean timezone?",
     ),
     (
         GOOD + '[[schedule]]\nevery = "1m"\ngroup = ""',
@@ -1073,7 +1117,7 @@ def _assert_documented(reference: str, defaults: Mapping[str, object]) -> None:
 
 def _defaults(server: type[BaseModel]) -> dict[str, object]:
     tables: dict[str, type[BaseModel]] = {"": Settings, "servers.NAME.": server, "schedule.": Schedule}
-    tables |= {"policy.rules.": RuleSettings}
+    tables |= {"policy.rules.": RuleSettings, "policy.groups.": GroupCaps}
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             tables[f"{name}."] = field.annotation

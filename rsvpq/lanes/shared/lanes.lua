@@ -119,8 +119,9 @@ local function place(mailbox)
     redis.call('ZADD', P .. ':wait', NOW, mailbox)
   elseif not head or not m.server then
     where = ''
-  elseif m.paused then
+  elseif m.paused or m.group_paused then
     where = 'paused'
+    if m.group_paused then redis.call('SADD', parked_key(m.group), mailbox) end
   elseif m.n >= m.concurrency or not at then
     where = 'busy'
   elseif at > NOW then

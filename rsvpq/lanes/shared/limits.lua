@@ -2,16 +2,23 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      not read
--- Returns   nothing; defines CFG, RELEASE_LEASE, RUN_LEASE, ATTEMPTS, held_until(), look_up(), earliest(), stopped(),
---           hold_back(), forget_why()
+-- Returns   nothing; defines CFG, RELEASE_LEASE, RUN_LEASE, ATTEMPTS, held_until(), of_group(), look_up(), earliest(),
+--           stopped(), hold_back(), forget_why()
+
+-- Return until when lanes rest in quiet hours that begin and end at these times; 0 if they do not rest now.
+local function resting_until(first, last)
+  local till = number(last)
+  return number(first, FAR) <= NOW and NOW < till and till or 0
+end
 
 local CFG = {}
 do
   local fields = { 'interval', 'burst', 'concurrency', 'weight', 'release_lease', 'run_lease', 'attempts',
     'server_share' }
-  local values = redis.call('HMGET', P .. ':cfg', 'paused', unpack(fields))
+  local values = redis.call('HMGET', P .. ':cfg', 'paused', 'quiet_from', 'quiet_until', unpack(fields))
   CFG.paused = values[1] or false
-  for i, field in ipairs(fields) do CFG[field] = positive(values[i + 1], false) end
+  CFG.rest = resting_until(values[2], values[3])
+  for i, field in ipairs(fields) do CFG[field] = positive(values[i + 3], false) end
 end
 -- If the limits are lost, running items must not count as lost, nor be given up.
 local RELEASE_LEASE, RUN_LEASE = CFG.release_lease or 600000000, CFG.run_lease or 600000000
@@ -23,6 +30,13 @@ local function held_until(hold, length)
   return math.min(number(hold), NOW + positive(length, LONGEST_HOLD))
 end
 
+-- Return whether a group of mailboxes is paused, and until when it rests (0 if it does not).
+local function of_group(group)
+  if not group then return false, 0 end
+  local v = redis.call('HMGET', group_key(group), 'paused', 'quiet_from', 'quiet_until')
+  return v[1], resting_until(v[2], v[3])
+end
+
 -- Return the limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an
 -- operator set at run time (live_*) overrides the configured one, and that one the default.
 --   reading  whether nothing may be changed
@@ -31,7 +45,8 @@ end
 local function look_up(scope, name, reading)
   local key = P .. ':' .. scope .. ':' .. name
   local v = redis.call('HMGET', key, 'n', 'reserved', 'tat', 'hold', 'paused', 'live_interval', 'live_burst',
-    'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where', 'hold_for', 'hold_why', 'breaks')
+    'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where', 'hold_for', 'hold_why', 'breaks',
+    'group')
   local interval = positive(v[6], positive(v[9], CFG.interval or 1))
   local burst = positive(v[7], positive(v[10], CFG.burst or 1))
   local tat, hold = number(v[3], FAR), held_until(v[4], v[15])
@@ -41,6 +56,7 @@ local function look_up(scope, name, reading)
     if not reading then redis.call('HSET', key, 'tat', tat) end
   end
   if hold < number(v[4]) and not reading then redis.call('HSET', key, 'hold', hold) end
+  local group_paused, rest = of_group(v[18])
   return {
     key = key,
     n = number(v[1]), reserved = number(v[2]), tat = tat, hold = hold, paused = v[5],
@@ -48,23 +64,26 @@ local function look_up(scope, name, reading)
     -- A server whose breaker has held it is tried by one item, until one is done.
     concurrency = number(v[17]) > 0 and 1 or positive(v[8], positive(v[11], CFG.concurrency or 1)),
     weight = positive(v[12], CFG.weight or 1),
+    group = v[18], group_paused = group_paused, rest = rest,
     server = v[13], where = v[14] or '', hold_why = v[16],
   }
 end
 
--- Return when the pace and the hold allow the next release; nil if only a charge or a returned slot can make room.
+-- Return when pace, hold and quiet hours allow the next release; nil if only a charge or a returned slot can make room.
 local function earliest(l)
   local slack = (l.burst - 1 - l.reserved) * l.interval
   if slack < 0 then return nil end
-  return math.max(l.hold, l.tat - slack)
+  return math.max(l.hold, l.rest, l.tat - slack)
 end
 
--- Return whether the mailbox or its server is paused or held.
-local function stopped(mailbox, server)
-  if CFG.paused then return true end
+-- Return whether the mailbox, its group or its server is paused or held.
+--   starting  whether something is to start, which quiet hours prevent; what has been started is finished
+local function stopped(mailbox, server, starting)
+  if CFG.paused or (starting and CFG.rest > 0) then return true end
   for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
-    local v = redis.call('HMGET', key, 'paused', 'hold', 'hold_for')
-    if v[1] or held_until(v[2], v[3]) > NOW then return true end
+    local v = redis.call('HMGET', key, 'paused', 'hold', 'hold_for', 'group')
+    local group_paused, rest = of_group(v[4])
+    if v[1] or group_paused or held_until(v[2], v[3]) > NOW or (starting and rest > 0) then return true end
   end
   return false
 end

@@ -21,6 +21,10 @@ local function release_head(mailbox, gate, score)
     place(mailbox)
     return nil
   end
+  if m.group_paused or m.rest > 0 then  -- a group's pause looks for none of its mailboxes, so it is obeyed here
+    place(mailbox)
+    return nil
+  end
   local item = item_key(id)
   local f = redis.call('HMGET', item, 'pool', 'work', 'payload', 'server', 'generation', 'finished')
   if not f[3] then
@@ -51,7 +55,18 @@ local function release_head(mailbox, gate, score)
   return { id, generation, f[2], mailbox, m.server, f[3] }
 end
 
+-- Place some of the mailboxes again that the pause of a group has parked, once it has ended.
+local WOKEN_AT_ONCE = 200
+local function wake_group()
+  local group = redis.call('SRANDMEMBER', P .. ':waking')
+  if not group then return end
+  local parked = of_group(group) and {} or redis.call('SPOP', parked_key(group), WOKEN_AT_ONCE)
+  if #parked < WOKEN_AT_ONCE then redis.call('SREM', P .. ':waking', group) end
+  for _, mailbox in ipairs(parked) do place(mailbox) end
+end
+
 local function wake()
+  wake_group()
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', P .. ':later', '-inf', NOW, 'LIMIT', 0, 100)) do
     redis.call('ZREM', P .. ':later', id)
     local f = redis.call('HMGET', item_key(id), 'mailbox', 'server', 'state')
@@ -131,7 +146,7 @@ end
 local function release(most)
   local released = {}
   -- Without limits (Redis has lost everything) no server is protected, so nothing is released until they are back.
-  if CFG.paused or not CFG.attempts or most <= 0 then return released end
+  if CFG.paused or CFG.rest > 0 or not CFG.attempts or most <= 0 then return released end
   wake()
   local gates, seen, looked, moved = open_gates(), 0, 0, 0
   local tries = most + MOST_JUDGED

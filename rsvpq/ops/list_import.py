@@ -1,0 +1,98 @@
+"""Bring the list of mailboxes up to date by the export of a directory: first what would change, then the change."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from redis.exceptions import RedisError
+
+from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.settings import ConfigError, Settings, did_you_mean
+from rsvpq.settings.directory_export import decode, read_csv, read_ldif
+from rsvpq.settings.list_import import (
+    ListChanges,
+    Places,
+    changed_text,
+    compare,
+    exported,
+    replace_list,
+    without_server,
+)
+from rsvpq.settings.mailboxes import read_mailboxes
+from rsvpq.settings.text_files import read_text
+
+#: Removals beyond this share of the list need consent: an export that lacks a part looks the same.
+MOST_REMOVED_PERCENT = 10
+_READERS = {"csv": read_csv, "ldif": read_ldif}
+
+
+@dataclass(frozen=True, slots=True)
+class ListImport:
+    """An import that was compared with the list, and not written yet."""
+
+    settings: Settings
+    before: str
+    listed: int
+    changes: ListChanges
+
+    def require_consent(self, allowed: int = 0) -> None:
+        """Require that no more mailboxes leave the list than without a word, or than the operator allows.
+
+        :raises InvalidRequest: more would.
+        """
+        removed = len(self.changes.removed)
+        if removed > allowed and removed * 100 > self.listed * MOST_REMOVED_PERCENT:
+            raise InvalidRequest(
+                f"{removed} of {self.listed} mailboxes would leave the list, more than {MOST_REMOVED_PERCENT} %: see "
+                f"whether the export is complete. If it is: --allow-removals {removed}; to remove none: --keep-missing"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready copy."""
+        changes = self.changes
+        return {
+            "added": [{"mailbox": one.name, "server": one.server} for one in changes.added],
+            "removed": [{"mailbox": one.name, "server": one.server} for one in changes.removed],
+            "moved": [
+                {"mailbox": one.mailbox.name, "from": one.mailbox.server, "to": one.server} for one in changes.moved
+            ],
+            "unchanged": changes.unchanged,
+            "skipped": changes.skipped,
+        }
+
+
+def prepare(
+    settings: Settings, data: bytes, file: str, form: Literal["csv", "ldif"], places: Places, *, remove: bool = True
+) -> ListImport:
+    """Compare an export with the list, and change nothing.
+
+    :param file: its name for messages. :param remove: whether mailboxes that it lacks leave the list.
+    :raises InvalidRequest: a server is unknown. :raises ConfigError: the export or the list is wrong.
+    """
+    for name in filter(None, (places.everything, *places.named.values())):
+        if name not in settings.servers:
+            raise InvalidRequest(f"no server {name!r} in the settings; {did_you_mean(name, settings.servers)}")
+    before = read_text(settings.mailboxes, "correct the path")
+    listed = read_mailboxes(settings.mailboxes, settings)
+    found, skipped = exported(_READERS[form](decode(data, file), file), file, settings, places)
+    changes = compare(listed, found, skipped, places, remove=remove)
+    if problems := list(without_server(changes.added, file, settings)):
+        raise ConfigError(problems, 20)
+    return ListImport(settings, before, len(listed), changes)
+
+
+def write_list(context: OperatorContext, prepared: ListImport, group: str = "", reason: str = "") -> tuple[Path, str]:
+    """Write the list; return the path of the former file, and why the audit has no record of it ('' if it has).
+
+    :param group: the group of the mailboxes that are added.
+    :raises ConfigError: the list was changed meanwhile, or cannot be written.
+    """
+    changes = prepared.changes
+    text = changed_text(prepared.before, changes, prepared.settings, group)
+    former = replace_list(prepared.settings.mailboxes, text, prepared.before, prepared.settings)
+    values = {"added": len(changes.added), "removed": len(changes.removed), "moved": len(changes.moved)}
+    try:
+        context.lanes.controls.log_action(context.action("import", "all", "", why=reason, values=values))
+    except RedisError as error:  # the list is a file: it must not wait for Redis
+        return former, str(error)
+    return former, ""
