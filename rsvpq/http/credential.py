@@ -75,8 +75,9 @@ class Credential:
         blocked_until = max(self._blocked_until, self._server_blocked_until.get(server, 0.0))
         wait_s = blocked_until - self._clock()
         if wait_s > 0:
-            text = f"{what}: not sent, because the login was refused; next attempt in {wait_s:.0f} s"
-            raise LoginRefused(text, wait_s)
+            by = " and ".join(sorted({*self._refused_by} - {""}))
+            why = f"{by} refused the login" if by else "the login was refused"
+            raise LoginRefused(f"{what}: not sent, because {why}; next attempt in {wait_s:.0f} s", wait_s)
 
     def _acquire(self, what: str, wait_s: float) -> bool:
         if not self._exclusive.acquire(timeout=wait_s):

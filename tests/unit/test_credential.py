@@ -42,6 +42,13 @@ def test_a_refused_credential_is_not_tried_again_before_its_delay_is_over(clock:
     _accept(credential)
 
 
+def test_what_another_server_has_refused_is_not_sent_and_says_which_has(clock: _Clock) -> None:
+    credential = Credential(clock)
+    _refuse(credential, "https://mail1.example.com")
+    with pytest.raises(LoginRefused, match=r"not sent, because https://mail1.example.com refused the login; next"):
+        _accept(credential, "https://mail2.example.com")
+
+
 def test_the_third_refusal_in_a_row_stops_it_until_the_process_is_restarted(clock: _Clock) -> None:
     credential = Credential(clock)
     for _ in range(MOST_REFUSALS):
