@@ -49,7 +49,7 @@ def _context(task: Task[Any, Any], who: str) -> OperatorContext:
 def status(_: Task[Any, Any]) -> dict[str, Any]:
     """Return the state of the lanes, as ``rsvpq status --json`` does."""
     now = parts.now
-    covered = read_coverage(now.settings, lanes, now.mailboxes.by_name())
+    covered = read_coverage(now.settings, lanes, now.mailboxes.by_name(), now.mailboxes.problem)
     force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
     return {"in_force": force, **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
 

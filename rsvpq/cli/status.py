@@ -59,7 +59,7 @@ def status(every_s: float | None, servers: tuple[str, ...], as_json: bool, confi
         return Revision(digest, mailboxes.digest)
 
     def covered() -> Coverage:
-        return read_coverage(settings, lanes, mailboxes.by_name())
+        return read_coverage(settings, lanes, mailboxes.by_name(), mailboxes.problem)
 
     def read() -> Status:
         return _of(lanes.snapshot.status(mailboxes.names()), servers)

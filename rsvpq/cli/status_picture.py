@@ -90,7 +90,7 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
     yield from map(printable, control.group_stops(now))
     yield look.headline
     yield _processes(look)
-    yield f"scans: {covered.headline}"
+    yield f"scans: {printable(covered.headline)}"
     for missing in look.missing():
         yield f"{missing.what.upper()}; start one: {missing.start}"
     if different := [*differences(look.revisions, revision)]:

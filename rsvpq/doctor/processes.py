@@ -134,7 +134,9 @@ def _waiting(status: Status, notes: Notes) -> None:
 
 def _scans(covered: Coverage, notes: Notes) -> None:
     """Say which mailboxes were not scanned in time, and which caps hold messages back."""
-    if covered.late or (covered.never and covered.scanned):
+    if not covered.listed:
+        notes.skip("scans", "there is no list of mailboxes to compare with")
+    elif covered.late or (covered.never and covered.scanned):
         notes.warn("scans", covered.headline, "rsvpq mailboxes --state late; rsvpq mailboxes --state never")
     else:
         notes.ok("scans", covered.headline)

@@ -47,6 +47,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
     """Yield what is not as it should be, the critical conditions first."""
     found = [
         *_processes(reading),
+        *_list(reading),
         *_lag(reading, lag_warning_s, lag_critical_s),
         *_answers(reading),
         *_settings(reading),
@@ -61,6 +62,11 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
 def _processes(reading: Reading) -> Iterator[Trouble]:
     for missing in reading.force.not_running():
         yield Trouble(Severity.CRITICAL, missing.what)
+
+
+def _list(reading: Reading) -> Iterator[Trouble]:
+    if reading.groups is None:
+        yield Trouble(Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'")
 
 
 def _lag(reading: Reading, warning_s: float, critical_s: float) -> Iterator[Trouble]:

@@ -56,6 +56,7 @@ class Coverage:
     Of the ``listed`` mailboxes, ``scheduled`` ones are in a schedule. Of these, ``in_time`` were scanned within the
     last period of their schedule, ``late`` not within the last two, and ``never`` not at all. ``scanned`` were ever
     scanned, by a schedule or not. The periods are the shortest and the longest in seconds; None without a schedule.
+    ``problem`` says why the list cannot be read; all else is of the last good one then, if there was one.
     """
 
     listed: int
@@ -67,10 +68,18 @@ class Coverage:
     shortest_s: float | None
     longest_s: float | None
     caps: tuple[ReachedCap, ...]
+    problem: str = ""
 
     @property
     def headline(self) -> str:
         """Say in one line who was scanned."""
+        if self.problem:
+            last = f"; of the last good list: {self._scanned}" if self.listed else ""
+            return f"THE LIST OF MAILBOXES CANNOT BE READ: {self.problem}{last}"
+        return self._scanned
+
+    @property
+    def _scanned(self) -> str:
         if self.shortest_s is None or self.longest_s is None:
             return f"{self.scanned} of {self._of_the_list} ever scanned; no schedule"
         span = duration(self.shortest_s)
@@ -89,8 +98,11 @@ class Coverage:
         return {**asdict(self), "caps": [asdict(cap) for cap in self.caps]}
 
 
-def read_coverage(settings: Settings, lanes: Lanes, listed: Mapping[str, Mailbox]) -> Coverage:
-    """Look how far the scans cover the mailboxes of the list, given by name; takes about 0.3 s for 10,000."""
+def read_coverage(settings: Settings, lanes: Lanes, listed: Mapping[str, Mailbox], problem: str = "") -> Coverage:
+    """Look how far the scans cover the mailboxes of the list, given by name; takes about 0.3 s for 10,000.
+
+    :param problem: why the list cannot be read in its present state; '' if it can.
+    """
     periods = Periods(settings)
     found = list(lanes.last_scans(listed))
     period_s = {one.mailbox: periods.of(listed[one.mailbox].group) for one in found}
@@ -108,6 +120,7 @@ def read_coverage(settings: Settings, lanes: Lanes, listed: Mapping[str, Mailbox
         shortest_s=min(finite, default=None),
         longest_s=max(finite, default=None),
         caps=tuple(_caps(found)),
+        problem=problem,
     )
 
 

@@ -1,5 +1,6 @@
 """``rsvpq check`` as a monitoring system runs it: one line, and the exit code of a Nagios plugin."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -81,6 +82,23 @@ def test_a_short_hold_is_a_warning_only_if_its_work_waits_for_long(installation:
     scenarios.waits_long(installation, 1000)
     severity, text = outcome(installation.rsvpq("check"))
     assert (severity, text.startswith("mail1 is held for another")) == (Severity.WARNING, True)
+
+
+@pytest.mark.usefixtures("lanes")
+def test_a_list_that_cannot_be_read_is_critical_and_no_command_says_that_all_is_scanned(
+    installation: Installation,
+) -> None:
+    (installation.directory / "mailboxes.csv").write_text("mailbox,server\nadele,nowhere\n")
+    severity, text = outcome(installation.rsvpq("check"))
+    assert (severity, text) == (Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'")
+    status = installation.rsvpq("status").stdout
+    assert "scans: THE LIST OF MAILBOXES CANNOT BE READ: " in status
+    assert "nowhere" in status
+    coverage = json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]["coverage"]
+    assert "nowhere" in coverage["problem"]
+    doctor = json.loads(installation.rsvpq("doctor", "--json").stdout)
+    checks = {check["check"]: check["level"] for check in doctor["settings"] + doctor["processes"]}
+    assert (checks["mailboxes"], checks["scans"]) == ("FAIL", "SKIP")
 
 
 def test_redis_that_is_away_is_critical(tmp_path: Path) -> None:
