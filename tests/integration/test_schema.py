@@ -26,7 +26,7 @@ PROCESSES = {
     "metrics": [sys.executable, "-m", "rsvpq.metrics"],
     "health": [sys.executable, "-m", "rsvpq.health", "dispatcher"],
 }
-COMMANDS = (("status",), ("scan", "adele"), ("pause", "all"), ("confirm", "--withdraw"), ("config", "apply"), ("dead",))
+COMMANDS = (("status",), ("scan", "adele"), ("pause", "all"), ("resume", "all"), ("config", "apply"), ("dead",))
 
 
 def schema(redis: Redis, newest: int, oldest: int = 0) -> LedgerSchema:
