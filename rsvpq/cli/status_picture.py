@@ -87,6 +87,8 @@ def _cut(lines: list[str], most: int) -> list[str]:
 def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision | None) -> Iterator[str]:
     if now.paused:
         yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
+    if now.rests_everywhere:
+        yield "EVERY SERVER BELOW IS PAUSED OR HELD: nothing starts there"
     yield from map(printable, control.group_stops(now))
     yield look.headline
     yield _processes(look)

@@ -197,6 +197,11 @@ class Status:
         return dict(sum((Counter(server.skipped) for server in self.servers.values()), Counter[str]()))
 
     @property
+    def rests_everywhere(self) -> bool:
+        """Whether each server is paused or held, so that nothing starts anywhere."""
+        return bool(self.servers) and all(server.paused or server.held_s > 0 for server in self.servers.values())
+
+    @property
     def unfinished(self) -> int:
         """The number of unfinished items."""
         return self.later + sum(server.pending + server.in_flight for server in self.servers.values())

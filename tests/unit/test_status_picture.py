@@ -50,6 +50,14 @@ def drawn(now: Status, width: int, height: int | None = None, look: InForce = LO
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
+def test_nothing_looks_like_work_while_every_server_is_paused_or_held() -> None:
+    now = Status({"one": busy(1), "two": busy(2)})
+    now.servers["one"].paused = Pause("new disks", "anna", 7200)
+    assert drawn(now, 120)[0].startswith("answering, confirmed by anna")
+    now.servers["two"].held_s = 500
+    assert drawn(now, 120)[0] == "EVERY SERVER BELOW IS PAUSED OR HELD: nothing starts there"
+
+
 @pytest.mark.parametrize("width", [80, 100, 130, 200])
 def test_twenty_servers_fit_thirty_lines_with_totals_and_the_worst_first(width: int) -> None:
     lines = drawn(twenty(), width, 30)
