@@ -29,7 +29,6 @@ def calls_of(act: Callable[[], object]) -> int:
         nonlocal count
         count += event in {"call", "c_call"}
 
-    gc.collect()
     gc.disable()  # whose finalizers would be counted, whenever they happen to run
     sys.setprofile(note)
     try:
