@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -164,6 +164,9 @@ def _trigger(stack: Stack) -> str:
 
 
 def _keep(stack: Stack, console: Console) -> None:
+    signals: list[int] = []
+    for number in _ENDING:  # an exception could lose a part that is just being started again
+        signal.signal(number, lambda number, _: signals.append(number))
     console.print("\neverything stays up; Ctrl-C ends it. In another terminal:", highlight=False)
     console.print(f"  export RSVPQ_CONFIG={stack.config} PATH=$PWD/.venv/bin:$PATH", highlight=False, soft_wrap=True)
     console.print("  rsvpq status      and what else docs/tour.md tries", highlight=False)
@@ -172,18 +175,15 @@ def _keep(stack: Stack, console: Console) -> None:
     for name, part in stack.parts.items():
         if name != "simulator":
             console.print(f"  {part.pid:>8}  {name}", highlight=False)
-    _supervise(stack, console)
+    _supervise(stack, console, signals)
     console.print("everything that was started is ended now")
 
 
-def _supervise(stack: Stack, console: Console) -> None:
-    """Start again what ends, until a signal ends the demo.
+def _supervise(stack: Stack, console: Console, signals: Sequence[int]) -> None:
+    """Start again what ends, until a signal has come.
 
     :raises PartFailed: the simulator ended, and all mailboxes with it.
     """
-    signals: list[int] = []
-    for number in _ENDING:  # an exception could lose a part that is just being started
-        signal.signal(number, lambda number, _: signals.append(number))
     while not signals:
         for before, now in stack.revive():
             line = f"{now.name} (process {before.pid}) has ended; started again as process {now.pid}"

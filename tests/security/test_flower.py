@@ -16,6 +16,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from flower.urls import handlers  # type: ignore[import-untyped]
+from tornado.web import RequestHandler
 
 from testbed.processes import WAIT_S, Part, free_port
 from testbed.simulated_exchange import account_file
@@ -30,6 +31,12 @@ LOGINS = "anna:pass word\nbob:x:y\n"
 def command(port: int) -> list[str]:
     options = ["--address=127.0.0.1", f"--port={port}", f"--conf={CONFIG}"]
     return [str(Path(sys.executable).with_name("celery")), "-A", "producer.app", "flower", *options]
+
+
+@pytest.fixture(autouse=True)
+def _headers_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what Flower's configuration does to all of Tornado: the console of other tests runs in this process too."""
+    monkeypatch.setattr(RequestHandler, "clear", RequestHandler.clear)
 
 
 @pytest.fixture

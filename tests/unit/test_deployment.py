@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from redis import Redis
+from tornado.web import RequestHandler
 
 from rsvpq.settings import LaneSettings, WebDavSettings, load_settings
 from rsvpq.settings.environment import read_variables
@@ -84,6 +85,12 @@ def binds() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 # --- docker-compose.yml: its form
+
+
+@pytest.fixture(autouse=True)
+def _headers_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what Flower's configuration does to all of Tornado: the console of other tests runs in this process too."""
+    monkeypatch.setattr(RequestHandler, "clear", RequestHandler.clear)
 
 
 def test_the_file_has_only_keys_that_compose_knows() -> None:
