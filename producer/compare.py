@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from producer.dry_run import Examiner
 from producer.visit import Inbox, Visit
-from rsvpq.mail.messages import MeetingMessage, written
+from rsvpq.mail.messages import MeetingMessage
 from rsvpq.ops.decision_change import DecisionChange
 from rsvpq.policy import Decision, Policy, Reason
 from rsvpq.policy.gather import decide_at_once
@@ -67,8 +67,7 @@ def _reason(decision: Decision) -> str:
 
 
 def _change(visit: Visit, message: MeetingMessage, before: Decision, after: Decision) -> DecisionChange:
-    """Return the row that is shown for a message, without what is private or hidden."""
-    redaction = visit.audit.redaction
+    """Return the row that is shown for a message."""
     return DecisionChange(
         mailbox=visit.mailbox.name,
         kind=str(message.kind),
@@ -76,10 +75,5 @@ def _change(visit: Visit, message: MeetingMessage, before: Decision, after: Deci
         before_reason=_reason(before),
         after=str(after.action),
         after_reason=_reason(after),
-        organizer=redaction.address(message.organizer),
-        start=written(message.start),
-        received=written(message.received),
-        subject=redaction.subject(message.subject, private=message.sensitivity.is_private),
-        uid=message.uid,
-        item=message.identity(visit.mailbox),
+        **visit.shown(message),
     )

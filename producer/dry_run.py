@@ -14,7 +14,7 @@ from producer.reconcile import count_unsent, find_unsent_answers
 from producer.visit import Visit
 from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
-from rsvpq.mail.messages import Kind, MeetingMessage, written
+from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.ops.forecast import Forecast
 from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
 from rsvpq.policy.gather import explain_knowing
@@ -143,8 +143,8 @@ class Tolerance:
 
 
 def _forecast(visit: Visit, message: MeetingMessage, decision: Decision, held: str) -> Forecast:
-    """Return the row that is shown for a message, without what is private or hidden."""
-    redaction, verdict = visit.audit.redaction, decision.action.verdict
+    """Return the row that is shown for a message."""
+    verdict = decision.action.verdict
     return Forecast(
         mailbox=visit.mailbox.name,
         kind=str(message.kind),
@@ -154,10 +154,5 @@ def _forecast(visit: Visit, message: MeetingMessage, decision: Decision, held: s
         answer=str(verdict) if verdict and message.response_requested and not held else "",
         held=held,
         needs=" ".join(sorted(decision.needs)),
-        organizer=redaction.address(message.organizer),
-        start=written(message.start),
-        received=written(message.received),
-        subject=redaction.subject(message.subject, private=message.sensitivity.is_private),
-        uid=message.uid,
-        item=message.identity(visit.mailbox),
+        **visit.shown(message),
     )

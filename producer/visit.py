@@ -7,7 +7,7 @@ from functools import partial
 from rsvpq.audit.record import Audit, AuditedDecision
 from rsvpq.lanes import Item, Lanes, Release
 from rsvpq.lanes.reading import batched
-from rsvpq.mail.messages import Mailbox, MeetingMessage
+from rsvpq.mail.messages import Mailbox, MeetingMessage, written
 from rsvpq.mail.ports import OpenMailbox
 from rsvpq.policy import Decision, Facts, Newest, Policy, Version, is_internal
 from rsvpq.policy.gather import decide_at_once
@@ -65,6 +65,18 @@ class Visit:
     audit: Audit
     publish: Callable[[Iterable[Release]], None]
     caps: Caps
+
+    def shown(self, message: MeetingMessage) -> dict[str, str]:
+        """Return what rows show of a message, without what is private or hidden."""
+        redaction = self.audit.redaction
+        return {
+            "organizer": redaction.address(message.organizer),
+            "start": written(message.start),
+            "received": written(message.received),
+            "subject": redaction.subject(message.subject, private=message.sensitivity.is_private),
+            "uid": message.uid,
+            "item": message.identity(self.mailbox),
+        }
 
     @property
     def run(self) -> str:

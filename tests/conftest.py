@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from tornado.web import RequestHandler
 
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.examples import register_profiles
@@ -55,6 +56,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("RSVPQ_", "SIMULATOR_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def tornado_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what Flower's configuration does to all of Tornado: the console of other tests runs in this process too."""
+    monkeypatch.setattr(RequestHandler, "clear", RequestHandler.clear)
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
 """The forecast of a dry run for one message."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from rsvpq.ops.message_row import MessageRow
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(MessageRow):
     """What would be done with one message of a mailbox; all fields are strings.
 
     ``answer`` is the verdict that would be sent (accept, tentative, decline), or ''. ``held`` says why it would not be
@@ -28,12 +28,3 @@ class Forecast:
     subject: str = ""
     uid: str = ""
     item: str = ""
-
-    def to_dict(self) -> dict[str, str]:
-        """Return a JSON-ready copy."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> "Forecast":
-        """Rebuild a forecast from the dict of :meth:`to_dict`; ignore unknown fields of other versions."""
-        return cls(**{column.name: found[column.name] for column in fields(cls) if column.name in found})

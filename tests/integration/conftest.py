@@ -1,12 +1,14 @@
 """What the integration tests share: real servers of each kind, and lanes on a clock that a test can turn."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
+from testbed.queue_server import QueueServer, queue_server
 from testbed.simulated_exchange import World
 from tests.support.exchange_site import BehavingExchange, Site, simulated_site, site_of
 from tests.support.lanes_with_clock import Clock
@@ -18,6 +20,15 @@ BEHAVIORS: tuple[dict[str, object], ...] = (
     {"request_fate": "deleted-items", "draft": "verdict"},
     {"command_answer": "redirect", "submission_status": 201},
 )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[QueueServer]:
+    """A queue server of the test's own, which it may end."""
+    directory = tmp_path / "queue"
+    directory.mkdir()
+    with queue_server(directory) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, Part, free_port, until
-from testbed.queue_server import QueueServer, queue_server
+from testbed.queue_server import QueueServer
 from tests.support.certificates import Authority
 from tests.support.forked_command import run_rsvpq
 from tests.support.installation import Installation, report_processes
@@ -547,15 +547,6 @@ def test_no_template_passes_text_through_unescaped() -> None:
 
 
 # -- Redis ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[QueueServer]:
-    """A queue server of the test's own, which it may end."""
-    directory = tmp_path / "queue"
-    directory.mkdir()
-    with queue_server(directory) as started:
-        yield started
 
 
 def test_nothing_is_shown_while_redis_is_away(tmp_path: Path, server: QueueServer) -> None:

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from rsvpq.lanes.limits import Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, Part, free_port, until
-from testbed.queue_server import QueueServer, queue_server
+from testbed.queue_server import QueueServer
 from tests.support.installation import Installation, report_processes
 from tests.support.scrape import Scrape, scrape
 
@@ -222,15 +221,6 @@ def an_hour_ago(lanes: Lanes) -> Lanes:
 
 
 # -- Redis ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[QueueServer]:
-    """A queue server of the test's own, which it may end."""
-    directory = tmp_path / "queue"
-    directory.mkdir()
-    with queue_server(directory) as started:
-        yield started
 
 
 def test_memory_has_a_limit_only_if_redis_has_one(tmp_path: Path, server: QueueServer) -> None:

@@ -16,11 +16,12 @@ from urllib.request import Request, urlopen
 
 import pytest
 from flower.urls import handlers  # type: ignore[import-untyped]
-from tornado.web import RequestHandler
 
 from testbed.processes import WAIT_S, Part, free_port
 from testbed.simulated_exchange import account_file
 from tests.support.installation import Installation
+
+pytestmark = pytest.mark.usefixtures("tornado_headers")
 
 CONFIG = Path(__file__).parents[2] / "deploy" / "flowerconfig.py"
 #: What Flower never asks a login for: health and numbers, files of its own, and the way out.
@@ -31,12 +32,6 @@ LOGINS = "anna:pass word\nbob:x:y\n"
 def command(port: int) -> list[str]:
     options = ["--address=127.0.0.1", f"--port={port}", f"--conf={CONFIG}"]
     return [str(Path(sys.executable).with_name("celery")), "-A", "producer.app", "flower", *options]
-
-
-@pytest.fixture(autouse=True)
-def _headers_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo what Flower's configuration does to all of Tornado: the console of other tests runs in this process too."""
-    monkeypatch.setattr(RequestHandler, "clear", RequestHandler.clear)
 
 
 @pytest.fixture

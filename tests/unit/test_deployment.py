@@ -17,7 +17,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from redis import Redis
-from tornado.web import RequestHandler
 
 from rsvpq.settings import LaneSettings, WebDavSettings, load_settings
 from rsvpq.settings.environment import read_variables
@@ -25,6 +24,8 @@ from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.tasks import celery_app
 from testbed.processes import Part, free_port
 from testbed.queue_server import server_binary
+
+pytestmark = pytest.mark.usefixtures("tornado_headers")
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -85,12 +86,6 @@ def binds() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 # --- docker-compose.yml: its form
-
-
-@pytest.fixture(autouse=True)
-def _headers_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo what Flower's configuration does to all of Tornado: the console of other tests runs in this process too."""
-    monkeypatch.setattr(RequestHandler, "clear", RequestHandler.clear)
 
 
 def test_the_file_has_only_keys_that_compose_knows() -> None:
