@@ -67,7 +67,7 @@ def run(size: Size, say: Callable[[str], None]) -> list[Table]:
 def _measure(name: str, size: Size, deep: int) -> Run:
     # One mailbox more, so that there are as many small ones in both worlds; without depth it is a small one itself.
     world = World(mailboxes=size.mailboxes + bool(deep), requests=size.requests, responses=0, deep=deep, latency_ms=1)
-    plan = Plan(world, mailbox=_MAILBOX, deep_mailbox=_MAILBOX, server=size.server)
+    plan = Plan(world, mailbox=_MAILBOX, deep_mailbox=_MAILBOX, server=size.server, forked=False)
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as directory, Stack(Path(directory), plan) as stack:
         deep_names = {box["mailbox"] for box in stack.exchange.ask("mailboxes") if box["deep"]}
         triggered = time.time()

@@ -119,6 +119,7 @@ def _run(directory: Path, arguments: argparse.Namespace, console: Console) -> in
         namespace=namespace,
         protocols=protocols,
         persist=arguments.tour or arguments.keep,  # then the queue server may be killed as well
+        forked=False,
     )
     stack = Stack(directory, plan, say=lambda line: console.print(line, highlight=False, soft_wrap=True))
     try:

@@ -1,29 +1,34 @@
-"""Celery workers as forks of a process that has imported everything already.
+"""Python programs as forks of a process that has imported their modules already.
 
-A worker's start costs a second of imports; its fork costs a few hundredths. Forks are for tests that kill workers by
-the thousand: each is a process with an id, a group and a log of its own, and differs from a worker started by its
-command only in how it was started. Nothing is connected and no thread is started before a fork.
-
-    python -m testbed.fork_server MODULE      imports MODULE.app, then forks a worker for each line on stdin:
-                                          {"arguments": ["worker", ...], "log": PATH}   answered by its process id
+A worker's start costs a second of imports, and a command's half a second; a fork costs a tenth of that. The tests
+start some hundred programs and kill some thousand. Each fork is a process with an id, a group, an environment, an
+output and an exit code of its own, and differs from a program started by its command only in how it was started.
+Nothing is connected and no thread is started before a fork.
 """
 
+import atexit
 import gc
 import json
 import os
+import pkgutil
 import select
-import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import IO, Any
+from runpy import run_module
+from typing import Any, NoReturn
 
 from testbed.processes import Part, PartFailed
 
-#: What Celery imports only when a worker starts, and what its Redis transport needs.
+#: What Celery imports only when a worker or Flower starts, and what its Redis transport needs.
 _NEEDED_LATER = (
     "celery.apps.worker",
     "celery.bin.celery",
@@ -32,73 +37,31 @@ _NEEDED_LATER = (
     "celery.worker.components",
     "celery.worker.consumer",
     "celery.worker.pidbox",
+    "flower.command",
     "kombu.transport.redis",
 )
-
-
-class ForkServer:
-    """A process that forks workers of one Celery app.
-
-    :param app: the module of the app.
-    """
-
-    def __init__(self, app: str, *, log: Path, env: Mapping[str, str]) -> None:
-        self._app = app
-        with log.open("ab") as sink:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                [sys.executable, "-m", "testbed.fork_server", app],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=sink,
-                env={**os.environ, **env},
-                text=True,
-                start_new_session=True,
-            )
-
-    def fork(self, name: str, arguments: Sequence[str], *, log: Path) -> "ForkedPart":
-        """Fork a worker.
-
-        :param arguments: what follows ``celery -A APP``.
-        :raises PartFailed: the fork server has ended.
-        """
-        log.touch()  # whoever reads it may be quicker than the fork
-        self._in.write(json.dumps({"arguments": list(arguments), "log": str(log)}) + "\n")
-        self._in.flush()
-        line = self._out.readline()
-        if not line:
-            raise PartFailed(f"the fork server of {self._app} ended with {self._process.wait()}")
-        return ForkedPart(name, Fork(int(line)), log=log)
-
-    def end(self) -> None:
-        """End the fork server; its forks live on."""
-        self._in.close()
-        self._process.wait()
-        self._out.close()
-
-    @property
-    def _in(self) -> IO[str]:
-        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
-        return self._process.stdin
-
-    @property
-    def _out(self) -> IO[str]:
-        assert self._process.stdout is not None  # noqa: S101 - it was opened as a pipe
-        return self._process.stdout
+#: Whose modules read nothing of the environment when they are imported. The apps do, so each fork imports them itself.
+_PACKAGES = ("rsvpq", "simulator")
+#: The longest order, in bytes: arguments and environment.
+_LONGEST = 200_000
+#: What forks. With -m, this module would be there twice.
+_PROGRAM = f"import sys; from {__name__} import serve; serve(int(sys.argv[1]))"
 
 
 class Fork:
-    """A process that is somebody else's child; its exit status is never known here, and is given as 0."""
+    """A process that is somebody else's child, used as :class:`subprocess.Popen` is.
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    :param status: a pipe, from which its process id can be read, and its exit code once it has ended.
+    :raises PartFailed: there is no such process.
+    """
+
+    def __init__(self, status: int) -> None:
+        self._status = os.fdopen(status, "rb", buffering=0)
         self.returncode: int | None = None
-        try:
-            self._handle = os.pidfd_open(pid)
-        except ProcessLookupError:
-            self.returncode = 0
+        self.pid = self._read()
 
     def poll(self) -> int | None:
-        """Return 0 if the process has ended, None while it runs."""
+        """Return its exit code if the process has ended, None while it runs."""
         return self._look(0)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -112,56 +75,173 @@ class Fork:
         return code
 
     def _look(self, timeout: float | None) -> int | None:
-        if self.returncode is None and select.select([self._handle], [], [], timeout)[0]:
-            os.close(self._handle)
-            self.returncode = 0
+        if self.returncode is None and select.select([self._status], [], [], timeout)[0]:
+            self.returncode = self._read()
+            self._status.close()
         return self.returncode
+
+    def _read(self) -> int:
+        line = self._status.readline()
+        if not line:
+            self._status.close()
+            raise PartFailed("the process that forks programs has ended")
+        return int(line)
+
+
+class ForkServer:
+    """A process that forks programs; it ends when this one does, and its forks live on.
+
+    :param environment: what it has beyond the variables of this process. What an interpreter reads when it starts has
+        to be here, since a fork starts none.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def start(self, program: Sequence[str], environment: Mapping[str, str], *, out: int, err: int) -> Fork:
+        """Fork a program.
+
+        :param program: ``-m`` and a module, or the name of a command of this environment; and its arguments.
+        :param environment: what it has beyond the variables of this process.
+        :param out: the file descriptor of its stdout. :param err: that of its stderr.
+        :raises PartFailed: the fork server has ended.
+        """
+        order = {"program": program, "environment": {**os.environ, **environment}, "directory": str(Path.cwd())}
+        status, theirs = os.pipe()
+        try:
+            socket.send_fds(self._orders, [json.dumps(order).encode()], [out, err, theirs])
+        except BrokenPipeError:
+            pass  # so nobody writes into the pipe
+        finally:
+            os.close(theirs)
+        return Fork(status)
+
+    def end(self) -> None:
+        """End the fork server."""
+        self._orders.close()
+        self._process.wait()
+
+
+@cache
+def fork_server(**environment: str) -> ForkServer:
+    """Return the fork server of this process for an environment; it is started once."""
+    server = ForkServer(environment)
+    atexit.register(server.end)
+    return server
 
 
 class ForkedPart(Part):
     """A part that a fork server has forked."""
 
-    def __init__(self, name: str, process: Fork, *, log: Path) -> None:  # it has been started already
+    def __init__(  # it starts no command
+        self,
+        name: str,
+        program: Sequence[str],
+        *,
+        forks: ForkServer,
+        log: Path,
+        env: Mapping[str, str],
+        out: Path | None = None,
+    ) -> None:
         self.name = name
         self.log = log
-        self.process = process
+        with log.open("ab") as sink, (out or log).open("ab") as data:
+            self.process = forks.start(program, env, out=data.fileno(), err=sink.fileno())
 
 
-def main(module: str) -> None:
-    """Import the app, then fork a worker for each line on stdin until it ends."""
-    app: Any = import_module(module).app
-    app.loader.import_default_modules()
-    for name in _NEEDED_LATER:
+def python_part(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    forks: ForkServer | None,
+    log: Path,
+    env: Mapping[str, str],
+    out: Path | None = None,
+) -> Part:
+    """Start a Python program: as a fork, or without a fork server by its command.
+
+    :param arguments: those of Python, with ``-m`` first.
+    """
+    if forks is None:
+        return Part(name, [sys.executable, *arguments], log=log, env=env, out=out)
+    return ForkedPart(name, arguments, forks=forks, log=log, env=env, out=out)
+
+
+def serve(fd: int) -> None:
+    """Fork a program for each order on a socket until there are no more."""
+    orders = socket.socket(fileno=fd)
+    _import_everything()
+    gc.freeze()  # what is collected in a fork would be copied for it
+    running: dict[int, tuple[int, int]] = {}
+    while True:
+        for ready in select.select([orders.fileno(), *running], [], [])[0]:
+            if ready in running:
+                os.close(ready)
+                _tell_end(*running.pop(ready))
+                continue
+            text, files, _, _ = socket.recv_fds(orders, _LONGEST, 3)
+            if not text:
+                orders.close()
+                return
+            pid = os.fork()
+            if pid == 0:
+                orders.close()
+                _be_program(json.loads(text), *files[:2])
+            os.setpgid(pid, pid)  # here too, so that the group is there when its id is known
+            out, err, status = files
+            os.close(out)
+            os.close(err)
+            os.write(status, f"{pid}\n".encode())
+            running[os.pidfd_open(pid)] = (pid, status)
+
+
+def _import_everything() -> None:
+    for name in (*_NEEDED_LATER, *_modules()):
         import_module(name)
     if threading.active_count() > 1:
-        sys.exit(f"importing {module} started a thread, which no fork would have")
-    gc.freeze()  # what is collected in a fork would be copied for it
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks, so the kernel buries them
-    for line in sys.stdin:
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _become_worker(app, order["arguments"], order["log"])
-        os.setpgid(pid, pid)  # here too, so that the group is there when its id is known
-        print(pid, flush=True)  # noqa: T201 - the answer to the line
+        sys.exit("an import started a thread, which no fork would have")
 
 
-def _become_worker(app: Any, arguments: list[str], log: str) -> None:
-    """Turn this process into a worker in a process group of its own; never return."""
+def _modules() -> Iterator[str]:
+    for package in _PACKAGES:
+        for found in pkgutil.walk_packages(import_module(package).__path__, f"{package}."):
+            if not found.name.endswith(".__main__"):
+                yield found.name
+
+
+def _tell_end(pid: int, status: int) -> None:
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with suppress(BrokenPipeError):  # nobody asks any more
+        os.write(status, f"{code}\n".encode())
+    os.close(status)
+
+
+def _be_program(order: Mapping[str, Any], out: int, err: int) -> NoReturn:
+    """Be the program, and leave as it leaves: by an exception that nobody handles, so that the interpreter ends too."""
     os.setpgid(0, 0)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    sink = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for ours, theirs in ((nothing, 0), (sink, 1), (sink, 2)):
-        os.dup2(ours, theirs)
-    sys.argv = ["celery", *arguments]
-    try:
-        app.worker_main(arguments)
-    except SystemExit as end:
-        os._exit(end.code if isinstance(end.code, int) else 1)
-    finally:
-        os._exit(1)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    os.chdir(order["directory"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    time.tzset()
+    if "PYTHONUNBUFFERED" in os.environ:
+        sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]  # it is a text file, as at each start
+    name, *arguments = order["program"]
+    if name == "-m":
+        sys.argv = arguments
+        run_module(arguments[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = [name, *arguments]
+        (command,) = entry_points(group="console_scripts", name=name)
+        command.load()()
+    sys.exit()

@@ -18,6 +18,8 @@ T = TypeVar("T")
 WAIT_S = 240.0
 #: The same for what a quiet machine does in half a minute: a whole demonstration, or a whole run of something.
 RUN_S = 600.0
+#: Seconds between two looks whether a fact is there.
+LOOK_S = 0.02
 #: Below what Linux, macOS and the BSDs give to outgoing connections.
 _PORTS = range(12_000, 32_000)
 #: How long a part may take to end after SIGTERM before it is killed, in seconds.
@@ -28,7 +30,7 @@ class PartFailed(RuntimeError):
     """A part did not start, or ended by itself; the message quotes the end of its log."""
 
 
-def until(fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S, every_s: float = 0.02) -> T:
+def until(fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S, every_s: float = LOOK_S) -> T:
     """Wait until ``fact()`` is truthy and return it.
 
     :raises TimeoutError: it did not become so within ``within_s``.
@@ -118,7 +120,9 @@ class Part:
         """Return the last lines of the log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
-    def wait_for(self, fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S) -> T:
+    def wait_for(
+        self, fact: Callable[[], T | None], what: str, *, within_s: float = WAIT_S, every_s: float = LOOK_S
+    ) -> T:
         """Wait as :func:`until`, but fail at once if the process ends.
 
         :raises PartFailed: it ended first. :raises TimeoutError: the fact did not come.
@@ -129,7 +133,7 @@ class Part:
             return fact()
 
         try:
-            return until(alive_and, what, within_s=within_s)
+            return until(alive_and, what, within_s=within_s, every_s=every_s)
         except TimeoutError as error:
             raise TimeoutError(f"{error}; the end of {self.log}:\n{self.tail()}") from None
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from testbed.processes import WAIT_S, Part
+from testbed.fork_server import ForkServer, python_part
+from testbed.processes import WAIT_S
 
 _SITUATIONS = ("occurrences", "copies", "updates", "forbidden")
 
@@ -56,15 +56,24 @@ class SimulatedExchange:
     """The simulator on free ports, with an account of its own.
 
     :param options: further arguments of ``python -m simulator``.
+    :param forks: what starts it, if it is not started by its command.
     """
 
     username = r"CORP\svc-rsvpq"
 
-    def __init__(self, directory: Path, world: World, password: str, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        world: World,
+        password: str,
+        options: Sequence[str] = (),
+        forks: ForkServer | None = None,
+    ) -> None:
         ready = directory / "simulator.json"
-        self.part = Part(
+        self.part = python_part(
             "simulator",
-            [sys.executable, "-m", "simulator", "--port", "0", "--user", self.username, *world.arguments(), *options],
+            ["-m", "simulator", "--port", "0", "--user", self.username, *world.arguments(), *options],
+            forks=forks,
             log=directory / "simulator.log",
             out=ready,
             env={"SIMULATOR_PASSWORD": password},

@@ -1,7 +1,7 @@
 """rsvpq as it runs in production, on one machine.
 
 The queue server, the simulator, workers for both sides, dispatchers and Flower, each a process of its own. Nothing here
-imports rsvpq; everything is started by the commands that an operator would use.
+imports rsvpq; everything is started by the commands that an operator would use, or as forks that run the same programs.
 """
 
 import csv
@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
-from testbed.fork_server import ForkServer
+from testbed.fork_server import ForkServer, fork_server, python_part
 from testbed.processes import WAIT_S, Part, free_port
 from testbed.queue_server import QueueServer
 from testbed.sentinel import SentinelGroup
@@ -74,7 +74,8 @@ class Plan:
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
     :param redis_environment: more variables for its process.
     :param sentinels: how many sentinels watch the queue server and its replica; 0: it is alone.
-    :param forked_workers: start workers as forks of one that has imported everything; for tests that kill many.
+    :param forked: start programs as forks of one that has imported everything, at a fifth of the cost, and not by the
+        commands that an operator would use.
     """
 
     world: World
@@ -97,7 +98,7 @@ class Plan:
     redis_extra: Sequence[str] = ()
     redis_environment: Mapping[str, str] = field(default_factory=dict)
     sentinels: int = 0
-    forked_workers: bool = False
+    forked: bool = True
     #: More arguments of the simulator.
     exchange_options: Sequence[str] = ()
     #: How each server is reached, in turn: ``webdav`` or ``ews``.
@@ -122,7 +123,6 @@ class Stack:
         self._starts: dict[str, Callable[[], Part]] = {}
         #: The queue servers and their sentinels, where the plan has any.
         self.group: SentinelGroup | None = None
-        self._fork_servers: dict[str, ForkServer] = {}
         self.config = directory / "rsvpq.toml"
         self.flower_url = ""
         self.flower_user, self.console_user = "operator", "anna"
@@ -151,9 +151,6 @@ class Stack:
         while self.parts:
             _, part = self.parts.popitem()
             part.end()
-        while self._fork_servers:
-            _, fork_server = self._fork_servers.popitem()
-            fork_server.end()
         if server is not None:
             server.end()
         if self.group is not None:
@@ -168,6 +165,10 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The environment of the processes of this installation."""
         return {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1", **self.plan.environment}
+
+    @property
+    def _forks(self) -> ForkServer | None:
+        return fork_server(**self.plan.environment) if self.plan.forked else None
 
     def check(self) -> None:
         """Raise an error if a part has ended by itself.
@@ -201,7 +202,7 @@ class Stack:
 
     def _start_exchange(self) -> None:
         self.exchange = SimulatedExchange(
-            self.directory, self.plan.world, self.secrets["exchange"], self.plan.exchange_options
+            self.directory, self.plan.world, self.secrets["exchange"], self.plan.exchange_options, self._forks
         )
         self.parts["simulator"] = self.exchange.part
         self._say(f"simulated Exchange: {len(self.exchange.urls)} servers")
@@ -240,16 +241,14 @@ class Stack:
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Part:
         """Start one Python program of this installation."""
         env = {**self.environment, **(environment or {})}
-        return self._begin(name, lambda: Part(name, [sys.executable, *arguments], log=self._log(name), env=env))
+        return self._begin(name, lambda: python_part(name, arguments, forks=self._forks, log=self._log(name), env=env))
 
     def start_worker(self, name: str, app: str, threads: int) -> Part:
         """Start one Celery worker; its queue is the first word of its name."""
         queue = name.partition("-")[0]
         options = ["-Q", queue, "-n", f"{name}@%h", "-P", "threads", "-c", str(threads), "-l", "info"]
         arguments = ["worker", *options, "--without-gossip", "--without-mingle"]
-        if not self.plan.forked_workers:
-            return self.start(name, ["-m", "celery", "-A", app, *arguments])
-        return self._begin(name, lambda: self._fork_server(app).fork(name, arguments, log=self._log(name)))
+        return self.start(name, ["-m", "celery", "-A", app, *arguments])
 
     def kill(self, name: str) -> None:
         """End a part by SIGKILL, and wait until it is gone."""
@@ -283,12 +282,6 @@ class Stack:
         self._starts[name] = start
         self.parts[name] = start()
         return self.parts[name]
-
-    def _fork_server(self, app: str) -> ForkServer:
-        if app not in self._fork_servers:
-            log = self.directory / f"fork-server-{app}.log"
-            self._fork_servers[app] = ForkServer(app, log=log, env=self.environment)
-        return self._fork_servers[app]
 
     def _log(self, name: str) -> Path:
         return self.directory / f"{name}.log"

@@ -12,9 +12,9 @@ from testbed.stack import Pace, Plan, Stack
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A whole installation with Flower over three servers, shared by the tests of one module."""
+    """A whole installation with Flower over three servers, started by an operator's commands, for one module."""
     world = World(mailboxes=24, requests=4, responses=3, deep=60, servers=3, seed=7, latency_ms=1)
-    plan = Plan(world, Pace(20, 10, 1), Pace(60, 20, 1), Pace(60, 20, 4), flower=True, dispatchers=2)
+    plan = Plan(world, Pace(20, 10, 1), Pace(60, 20, 1), Pace(60, 20, 4), flower=True, dispatchers=2, forked=False)
     with Stack(tmp_path_factory.mktemp("stack"), plan) as started:
         yield started
 

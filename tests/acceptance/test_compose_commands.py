@@ -29,6 +29,8 @@ from tests.support.running_console import cheap_login
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+#: Seconds between two health checks, of which each is a process.
+CHECK_S = 1.0
 CLIENT = shutil.which("valkey-cli") or shutil.which("redis-cli")
 
 
@@ -166,9 +168,9 @@ def test_a_service_becomes_healthy_and_ends_on_a_signal_and_is_no_longer_healthy
         start_redis(host)
     part = host.start(name)
 
-    part.wait_for(lambda: host.healthy(name), f"{name} is healthy")
+    part.wait_for(lambda: host.healthy(name), f"{name} is healthy", every_s=CHECK_S)
     assert host.stop(name) == 0
-    until(lambda: not host.healthy(name), f"{name} is no longer healthy")
+    until(lambda: not host.healthy(name), f"{name} is no longer healthy", every_s=CHECK_S)
 
 
 def test_no_command_line_shows_a_secret(host: Host) -> None:

@@ -18,6 +18,7 @@ from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import MeetingMessage, Verdict
 from rsvpq.mail.ports import Backend, Place
 from rsvpq.webdav.mailbox import WebDavMailbox
+from testbed.fork_server import fork_server
 from testbed.processes import free_port
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.backends.harness import WAIT_S, Failure, Habits, HalfDone, Written
@@ -190,5 +191,5 @@ def _written(message: MeetingMessage) -> tuple[object, ...]:
 def ews_harness(directory: Path) -> Iterator[EwsHarness]:
     """A simulator of its own, for as long as the generator lives."""
     world = World(mailboxes=200, requests=6, responses=2, deep=250, seed=21)
-    for site in site_of(SimulatedExchange(directory, world, PASSWORD)):
+    for site in site_of(SimulatedExchange(directory, world, PASSWORD, forks=fork_server())):
         yield EwsHarness(WebDavHarness(site))

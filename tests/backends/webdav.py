@@ -15,6 +15,7 @@ from rsvpq.mail.ports import Backend, Place
 from rsvpq.settings.servers import WebDavSettings
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.wiring.backends import make_backend
+from testbed.fork_server import fork_server
 from testbed.processes import free_port
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.backends.harness import WAIT_S, Failure, Habits, HalfDone, Written
@@ -234,5 +235,5 @@ def _written(reported: Mapping[str, Any]) -> Written:
 def webdav_harness(directory: Path) -> Iterator[WebDavHarness]:
     """A simulator of its own, for as long as the generator lives."""
     world = World(mailboxes=200, requests=6, responses=2, deep=_DEEP, seed=21)
-    for site in site_of(SimulatedExchange(directory, world, PASSWORD)):
+    for site in site_of(SimulatedExchange(directory, world, PASSWORD, forks=fork_server())):
         yield WebDavHarness(site)

@@ -103,7 +103,7 @@ class PlainStack(Stack):
         self._redis: Any = self.queue_server.client()
         url = self.queue_server.url.replace("//", f"//:{self.secrets['redis']}@")
         self._sender = Celery("trigger", broker=url, set_as_current=False)
-        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"])
+        self.exchange = SimulatedExchange(self.directory, self.plan.world, self.secrets["exchange"], forks=self._forks)
         self.parts["simulator"] = self.exchange.part
         account_file(self.directory, self._config_path.name, json.dumps(self._tasks_config(url)))
         self.exchange.promise(self._promise())

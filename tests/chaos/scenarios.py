@@ -170,7 +170,7 @@ class Scenario:
             redis_extra=["appendfsync always"] if self.flush_always else [],
             redis_environment=clocks.moved_server(directory) if self.moved_redis else {},
             sentinels=self.sentinels,
-            forked_workers=True,
+            forked=True,
             protocols=self.protocols,
         )
 

@@ -17,6 +17,7 @@ from rsvpq.mail.ports import Clear, Place
 from rsvpq.policy import Action, Decision, Facts, Left, Reason
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Outcome, Paused
+from testbed.fork_server import fork_server
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.crashing_worker import Died
 from tests.support.ews_site import EwsSite, EwsWorker, inbox, requests_in
@@ -37,7 +38,7 @@ points = pytest.mark.parametrize("point", range(1, len(STRAIGHT_PATH) + 1))
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EwsSite]:
     """A simulator for the tests of this module."""
     world = World(mailboxes=160, requests=8, responses=3, deep=330, seed=5)
-    exchange = SimulatedExchange(tmp_path_factory.mktemp("exchange"), world, PASSWORD)
+    exchange = SimulatedExchange(tmp_path_factory.mktemp("exchange"), world, PASSWORD, forks=fork_server())
     try:
         yield EwsSite(exchange)
     finally:

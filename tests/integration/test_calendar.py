@@ -14,6 +14,7 @@ from rsvpq.mail.recurrence import instances
 from rsvpq.policy import Version
 from rsvpq.webdav.calendar import read_agenda
 from rsvpq.webdav.mailbox import WebDavMailbox
+from testbed.fork_server import fork_server
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.test_search import adele
 from tests.support.calendar_writer import Diary, event, moment
@@ -388,7 +389,7 @@ def test_of_a_series_without_rule_or_zone_only_the_first_instance_is_known(diary
 
 def test_calendars_are_filled_if_asked_for_and_all_of_them_can_be_read(tmp_path: Path) -> None:
     world = World(mailboxes=12, requests=4, responses=1, seed=11)
-    exchange = SimulatedExchange(tmp_path, world, PASSWORD, ["--calendar", "40", "--attendees", "9"])
+    exchange = SimulatedExchange(tmp_path, world, PASSWORD, ["--calendar", "40", "--attendees", "9"], fork_server())
     try:
         site, statuses, recurring, guests = Site(exchange), set(), 0, set()
         now = datetime.now(UTC)

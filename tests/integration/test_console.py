@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,10 +24,11 @@ from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
-from testbed.processes import WAIT_S, Part, free_port, until
+from testbed.fork_server import fork_server, python_part
+from testbed.processes import WAIT_S, free_port, until
 from testbed.queue_server import QueueServer
 from tests.support.certificates import Authority
-from tests.support.forked_command import run_rsvpq
+from tests.support.forked_command import run_forked, run_rsvpq
 from tests.support.installation import Installation, report_processes
 from tests.support.lanes_with_clock import Clock
 from tests.support.running_console import PASSWORDS, ConsoleClient, client_of, running_console, write_logins
@@ -581,9 +581,7 @@ def environment_of(installation: Installation, **more: str) -> dict[str, str]:
 
 
 def run(installation: Installation, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rsvpq.console"]
-    environment = {**os.environ, **environment_of(installation, **more)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+    return run_forked(["-m", "rsvpq.console"], environment_of(installation, **more))
 
 
 def _without(shown: str, words: str) -> str:
@@ -598,8 +596,8 @@ def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_sig
     logins = write_logins(tmp_path / "logins")
     more = {"LISTEN": f"0.0.0.0:{port}", "LOGINS_FILE": str(logins)}
     more["CERTIFICATE"] = str(authority.certificate("console"))
-    command, log = [sys.executable, "-m", "rsvpq.console"], tmp_path / "console.log"
-    part = Part("console", command, log=log, env=environment_of(installation, **more))
+    log, env = tmp_path / "console.log", environment_of(installation, **more)
+    part = python_part("console", ["-m", "rsvpq.console"], forks=fork_server(), log=log, env=env)
     try:
         part.wait_for(lambda: "event=started" in part.tail(), "it listens")
         with client_of(f"https://127.0.0.1:{port}") as anna:

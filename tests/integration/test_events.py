@@ -2,7 +2,6 @@
 
 import base64
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rsvpq.lanes import Release
 from rsvpq.tasks import celery_app, contract
 from rsvpq.tasks.events import INTERVAL_S, MOST_AT_ONCE
 from rsvpq.wiring import apps
+from testbed.fork_server import fork_server, python_part
 from testbed.processes import Part, until
 from testbed.queue_server import QueueServer, queue_server
 from tests.support.installation import Installation
@@ -39,12 +39,8 @@ def installation(server: QueueServer, tmp_path: Path) -> Installation:
 def worker(installation: Installation) -> Iterator[Part]:
     """A worker for answers."""
     command = ["-m", "celery", "-A", "workers.app", "worker", "-Q", "answer", "-P", "threads", "-c", "4", "-l", "info"]
-    part = Part(
-        "answer",
-        [sys.executable, *command],
-        log=installation.directory / "answer.log",
-        env={"RSVPQ_CONFIG": str(installation.config)},
-    )
+    log, env = installation.directory / "answer.log", {"RSVPQ_CONFIG": str(installation.config)}
+    part = python_part("answer", command, forks=fork_server(), log=log, env=env)
     try:
         part.wait_for(lambda: " ready." in part.tail(100), "the worker is ready")
         yield part

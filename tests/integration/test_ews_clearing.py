@@ -19,6 +19,7 @@ from rsvpq.policy import Action, Facts, Left, Reason
 from rsvpq.policy.gather import decide_knowing
 from rsvpq.tasks.journal import Decided, Journal, Outcome
 from rsvpq.webdav.mailbox import WebDavMailbox
+from testbed.fork_server import fork_server
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.calendar_writer import Diary
 from tests.support.cancellations import UID, Attendee
@@ -36,7 +37,7 @@ POLICY = replace(lenient(), cancellations="process", internal_domains=("example.
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EwsSite]:
     """A simulator for the tests of this module."""
     world = World(mailboxes=60, requests=3, responses=1, seed=8)
-    exchange = SimulatedExchange(tmp_path_factory.mktemp("cleared"), world, PASSWORD, ["--inside", "50"])
+    exchange = SimulatedExchange(tmp_path_factory.mktemp("cleared"), world, PASSWORD, ["--inside", "50"], fork_server())
     try:
         yield EwsSite(exchange)
     finally:

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from rsvpq.health.register import register_of
 from rsvpq.health.watchdog import LOOKS, STALLED
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage
 from rsvpq.tasks import celery_app, contract
+from testbed.fork_server import fork_server, python_part
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer
+from tests.support.forked_command import run_forked
 from tests.support.installation import Installation
 from tests.support.redis_proxy import RedisProxy, redis_proxy
 from tests.support.supervisor import Notices, supervised
@@ -59,8 +60,8 @@ def app(installation: Installation) -> Iterator[Celery]:
 
 def start(installation: Installation, arguments: list[str], notices: Notices, **environment: str) -> Part:
     given = {"RSVPQ_CONFIG": str(installation.config), "PYTHONUNBUFFERED": "1", "NOTIFY_SOCKET": notices.address}
-    command = [sys.executable, "-m", *arguments]
-    return Part("part", command, log=installation.directory / "part.log", env={**given, **environment})
+    log, env = installation.directory / "part.log", {**given, **environment}
+    return python_part("part", ["-m", *arguments], forks=fork_server(), log=log, env=env)
 
 
 def start_worker(
@@ -277,9 +278,7 @@ def test_a_dispatcher_whose_redis_refuses_is_not_ended(
 
 
 def health(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rsvpq.health", *arguments]
-    environment = {**os.environ, "RSVPQ_CONFIG": str(installation.config)}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+    return run_forked(["-m", "rsvpq.health", *arguments], installation.environment)
 
 
 @pytest.mark.parametrize("role", ["worker", "dispatcher"])

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +16,10 @@ from rsvpq.lanes import Item, Lanes, ScanTotals
 from rsvpq.lanes.limits import Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
+from testbed.fork_server import fork_server, python_part
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer
+from tests.support.forked_command import run_forked
 from tests.support.installation import Installation, report_processes
 from tests.support.scrape import Scrape, scrape
 
@@ -260,9 +261,8 @@ def test_nothing_looks_healthy_while_redis_is_away_or_refuses_to_be_read(tmp_pat
 
 
 def started(installation: Installation, port: int, host: str = "127.0.0.1") -> Part:
-    command = [sys.executable, "-m", "rsvpq.metrics", "--listen", f"{host}:{port}"]
-    log = installation.directory / "metrics.log"
-    part = Part("metrics", command, log=log, env=installation.environment)
+    program, log = ["-m", "rsvpq.metrics", "--listen", f"{host}:{port}"], installation.directory / "metrics.log"
+    part = python_part("metrics", program, forks=fork_server(), log=log, env=installation.environment)
     try:
         part.wait_for(lambda: "event=started" in part.tail(), "it listens")
     except BaseException:
@@ -306,9 +306,7 @@ def test_a_process_that_was_started_without_redis_finds_it_later(tmp_path: Path,
 
 
 def run(installation: Installation, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rsvpq.metrics", *arguments]
-    environment = {**os.environ, **installation.environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+    return run_forked(["-m", "rsvpq.metrics", *arguments], installation.environment)
 
 
 def test_an_address_that_is_taken_is_named(installation: Installation) -> None:

@@ -16,6 +16,7 @@ from rsvpq.tasks.journal import Attached, Journal, LeaseLost, Outcome, Paused, R
 from rsvpq.webdav.mailbox import Answers, Commands, WebDavMailbox
 from rsvpq.webdav.rows import href_of
 from rsvpq.webdav.server import WebDavServer
+from testbed.fork_server import fork_server
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.integration.test_answer import FOLDERS, HELD, LEFT, REQUEST, draft_of_a_person, worker_at
 from tests.support.calendar_writer import Diary
@@ -288,7 +289,7 @@ def exchange_2007(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server that sends a browser to /owa."""
     world = World(mailboxes=12, requests=8, responses=3, seed=7)
     directory = tmp_path_factory.mktemp("exchange-2007")
-    exchange = SimulatedExchange(directory, world, PASSWORD, ["--switch", "version=2007"])
+    exchange = SimulatedExchange(directory, world, PASSWORD, ["--switch", "version=2007"], fork_server())
     try:
         yield Site(exchange)
     finally:

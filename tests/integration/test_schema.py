@@ -1,8 +1,5 @@
 """The mark of the schema: whoever meets a later one refuses in clear words; an earlier one is upgraded or refused."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,19 +9,20 @@ from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.schema import SCHEMA, LedgerSchema, schema_key
 from rsvpq.settings.usable_redis import SchemaRefused
-from testbed.processes import WAIT_S, until
+from testbed.processes import until
 from tests.support.doctor_installation import DoctorInstallation
+from tests.support.forked_command import run_forked
 from tests.support.installation import Installation
 
 KEY = schema_key("rsvpq")
 LATER = "from a later version of rsvpq"
-CELERY = [sys.executable, "-m", "celery", "-A"]
+CELERY = ["-m", "celery", "-A"]
 PROCESSES = {
-    "dispatcher": [sys.executable, "-m", "producer.dispatcher"],
+    "dispatcher": ["-m", "producer.dispatcher"],
     "scan worker": [*CELERY, "producer.app", "worker", "-Q", "scan", "-P", "threads", "-c", "1"],
     "answer worker": [*CELERY, "workers.app", "worker", "-Q", "answer", "-P", "threads", "-c", "1"],
-    "metrics": [sys.executable, "-m", "rsvpq.metrics"],
-    "health": [sys.executable, "-m", "rsvpq.health", "dispatcher"],
+    "metrics": ["-m", "rsvpq.metrics"],
+    "health": ["-m", "rsvpq.health", "dispatcher"],
 }
 COMMANDS = (("status",), ("scan", "adele"), ("pause", "all"), ("resume", "all"), ("config", "apply"), ("dead",))
 
@@ -46,10 +44,7 @@ def test_a_process_that_meets_a_later_schema_does_not_start(
     installation: Installation, redis: Redis, process: str
 ) -> None:
     redis.set(KEY, SCHEMA + 1)
-    environment = {**os.environ, **installation.environment}
-    ended = subprocess.run(
-        PROCESSES[process], env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S
-    )
+    ended = run_forked(PROCESSES[process], installation.environment)
     assert (ended.returncode, LATER in ended.stderr, "Traceback" in ended.stderr) == (2, True, False), ended.stderr
     assert redis.get(KEY) == str(SCHEMA + 1)
     assert redis.keys("{rsvpq}:*") == [KEY]

@@ -15,6 +15,7 @@ from rsvpq.http import auth, tls
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.mail.errors import BUSY_DELAY_S, Busy, Gone, LoginRefused, Unknown
 from rsvpq.webdav.server import WebDavServer
+from testbed.fork_server import fork_server
 from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.scripted_server import HANG, ScriptedServer
@@ -45,7 +46,7 @@ def certificate(directory: Path, *, address: str = "127.0.0.1", ends: timedelta 
 def serve(directory: Path, file: Path, *options: str) -> Iterator[str]:
     """The URL of a simulator that speaks TLS."""
     world = World(mailboxes=2, requests=1, responses=1)
-    exchange = SimulatedExchange(directory, world, PASSWORD, ["--tls-cert", str(file), *options])
+    exchange = SimulatedExchange(directory, world, PASSWORD, ["--tls-cert", str(file), *options], fork_server())
     try:
         yield exchange.urls[0]
     finally:

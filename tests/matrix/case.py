@@ -19,6 +19,7 @@ from rsvpq.policy import Policy
 from rsvpq.webdav.mailbox import Answers, Commands
 from rsvpq.webdav.server import WebDavServer
 from simulator.serving.faults import FaultKind
+from testbed.fork_server import fork_server
 from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.matrix.operator import Operator
@@ -104,7 +105,7 @@ class Bench:
         self._worlds += 1
         directory = self.directory / f"world-{self._worlds}"
         directory.mkdir()
-        self.exchange = SimulatedExchange(directory, self.world, PASSWORD)
+        self.exchange = SimulatedExchange(directory, self.world, PASSWORD, forks=fork_server())
         enough = [
             box["mailbox"]
             for box in self.exchange.ask("mailboxes")

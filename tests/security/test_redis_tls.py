@@ -1,8 +1,5 @@
 """Redis behind TLS and a login: every process goes that way, and none goes to a server that it cannot verify."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,11 +10,13 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rsvpq import wiring
 from rsvpq.settings import load_settings
-from testbed.processes import WAIT_S, Part, until
+from testbed.fork_server import fork_server, python_part
+from testbed.processes import Part, until
 from testbed.queue_server import QueueServer, queue_server
 from testbed.simulated_exchange import World, account_file
 from testbed.stack import Plan, Stack
 from tests.support.certificates import Authority
+from tests.support.forked_command import run_forked
 from tests.support.installation import Installation
 from tests.support.running_stack import rsvpq, wait_until_answered
 from tests.support.tls_proxy import TlsProxy, tls_proxy
@@ -85,9 +84,7 @@ def test_every_process_connects_with_its_certificate_as_its_user(tmp_path: Path)
 
 
 def _healthy(stack: Stack, role: str) -> str:
-    command = [sys.executable, "-m", "rsvpq.health", role]
-    environment = {**os.environ, **stack.environment}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+    done = run_forked(["-m", "rsvpq.health", role], stack.environment)
     return done.stdout + done.stderr if done.returncode == 0 else ""
 
 
@@ -140,21 +137,9 @@ def test_a_certificate_that_is_wrong_is_refused_by_all_and_named(
 
 
 def worker(made: Installation) -> Part:
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "workers.app",
-        "worker",
-        "-Q",
-        "answer",
-        "-P",
-        "threads",
-        "-c",
-        "1",
-    ]
-    return Part("worker", command, log=made.directory / "worker.log", env=made.environment)
+    program = ["-m", "celery", "-A", "workers.app", "worker", "-Q", "answer", "-P", "threads", "-c", "1"]
+    log = made.directory / "worker.log"
+    return python_part("worker", program, forks=fork_server(), log=log, env=made.environment)
 
 
 def test_who_has_no_certificate_does_not_come_in_where_one_is_asked_for(tmp_path: Path, server: QueueServer) -> None:

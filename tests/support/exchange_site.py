@@ -22,6 +22,7 @@ from rsvpq.mail.ports import Place
 from rsvpq.policy import Action, Decision, Policy
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
+from testbed.fork_server import fork_server
 from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 from tests.support.work import Decide
@@ -184,7 +185,7 @@ def responses_in(box: WebDavMailbox) -> list[MeetingMessage]:
 
 def simulated_site(directory: Path, world: World, *arguments: str) -> Iterator[Site]:
     """Yield a site, which ends with the generator; the arguments are the simulator's."""
-    yield from site_of(SimulatedExchange(directory, world, PASSWORD, list(arguments)))
+    yield from site_of(SimulatedExchange(directory, world, PASSWORD, list(arguments), fork_server()))
 
 
 def site_of(exchange: SimulatedExchange) -> Iterator[Site]:

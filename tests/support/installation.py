@@ -12,6 +12,7 @@ from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import Settings, load_settings
 from rsvpq.wiring.revisions import LiveSettings
+from testbed.fork_server import fork_server, python_part
 from testbed.processes import Part
 from tests.support.forked_command import run_rsvpq
 
@@ -88,9 +89,8 @@ class Installation:
 
     def dispatcher(self) -> Part:
         """Start a dispatcher process."""
-        command = [sys.executable, "-m", "producer.dispatcher"]
-        environment = {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1"}
-        return Part("dispatcher", command, log=self.directory / "dispatcher.log", env=environment)
+        log, env = self.directory / "dispatcher.log", {"RSVPQ_CONFIG": str(self.config), "PYTHONUNBUFFERED": "1"}
+        return python_part("dispatcher", ["-m", "producer.dispatcher"], forks=fork_server(), log=log, env=env)
 
 
 def queued(redis: Redis, queue: str) -> list[dict[str, Any]]:

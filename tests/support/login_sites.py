@@ -11,6 +11,7 @@ from rsvpq.http.credential import Credential
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer
+from testbed.fork_server import fork_server
 from testbed.processes import WAIT_S
 from testbed.simulated_exchange import SimulatedExchange, World
 
@@ -65,7 +66,7 @@ class LoginSite:
 def login_site(directory: Path, kind: str, *options: str, servers: int = 1) -> Iterator[LoginSite]:
     """Start a simulator for the length of a ``with`` block."""
     world = World(mailboxes=6, requests=3, responses=2, servers=servers, seed=7)
-    exchange = SimulatedExchange(directory, world, PASSWORD, ["--auth", kind, *options])
+    exchange = SimulatedExchange(directory, world, PASSWORD, ["--auth", kind, *options], fork_server())
     schemes: dict[str, auth.Scheme] = {"basic": "basic", "ntlm": "ntlm", "negotiate-only": "negotiate"}
     try:
         yield LoginSite(exchange, schemes.get(kind, "forms"))

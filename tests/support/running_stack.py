@@ -7,6 +7,7 @@ from pathlib import Path
 
 from testbed.processes import RUN_S, WAIT_S, until
 from testbed.stack import Stack
+from tests.support.forked_command import run_rsvpq
 
 #: Short timeouts, so that leases may be short and a killed worker's items come back soon.
 QUICK = 'connect_timeout = "1s"\nread_timeout = "2s"\n'
@@ -16,7 +17,9 @@ QUICK_SETTLE = 'settle = "8s"\n'
 
 
 def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line against the stack."""
+    """Run the command line against the stack: a fork for a stack of forks, else by its command."""
+    if stack.plan.forked:
+        return run_rsvpq(arguments, stack.environment)
     command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
     environment = {**os.environ, **stack.environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
