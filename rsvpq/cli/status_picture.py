@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
+from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings.revision import Revision
 from rsvpq.text import age, printable, shortened
@@ -86,7 +86,7 @@ def _cut(lines: list[str], most: int) -> list[str]:
 
 def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision | None) -> Iterator[str]:
     if now.paused:
-        yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
+        yield f"EVERYTHING IS PAUSED{printable(control.about_pause(now.paused))}"
     if now.rests_everywhere:
         yield "EVERY SERVER BELOW IS PAUSED OR HELD: nothing starts there"
     yield from map(printable, control.group_stops(now))
@@ -199,7 +199,7 @@ def _scans(server: ServerStatus, *, full: bool) -> str:
 def _waiting(server: ServerStatus) -> Iterator[str]:
     """Yield what blocks the whole server, then why mailboxes wait, by number of items."""
     if server.paused:
-        yield f"paused{_pause(server.paused)}"
+        yield f"paused{printable(control.about_pause(server.paused))}"
     if server.held_s:
         yield f"backing off for {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
@@ -227,7 +227,7 @@ def _of_mailboxes(now: Status) -> Iterator[str]:
     """Yield the mailboxes that are paused or held, and what has other limits than configured."""
     paused = {name: pause for server in now.servers.values() for name, pause in server.paused_mailboxes.items()}
     for name, pause in list(paused.items())[:_NAMED]:
-        yield f"{printable(name)} is paused{_pause(pause)}"
+        yield f"{printable(name)} is paused{printable(control.about_pause(pause))}"
     if len(paused) > _NAMED:
         yield f"and {len(paused) - _NAMED} or more other mailboxes are paused"
     yield from _overrides(now)
@@ -253,13 +253,6 @@ def _overrides(now: Status) -> Iterator[str]:
 
 def _why(reason: str) -> str:
     return f": {printable(reason)}" if reason else ""
-
-
-def _pause(pause: Pause) -> str:
-    by = f" by {printable(pause.by)}" if pause.by else ""
-    since = f" {_ago(pause.age_s)}" if pause.age_s is not None else ""
-    ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
-    return f"{by}{since}{ends}: {printable(pause.reason)}"
 
 
 def _ago(seconds: float | None) -> str:

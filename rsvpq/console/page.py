@@ -19,7 +19,7 @@ from rsvpq.console.readings import Readings
 from rsvpq.console.sessions import Attempts, ConsoleSession, Sessions
 from rsvpq.console.shared import Seen
 from rsvpq.ops import InvalidRequest, OperatorContext, open_context
-from rsvpq.ops.control import group_stops
+from rsvpq.ops.control import about_pause, group_stops
 from rsvpq.report.wording import grouped
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
@@ -182,6 +182,7 @@ class ConsolePage(RequestHandler):
             "ago": ago,
             "grouped": grouped,
             "group_stops": group_stops,
+            "about_pause": about_pause,
             "utc": utc,
             "link": link,
             "version": __version__,

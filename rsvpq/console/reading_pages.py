@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 from rsvpq.console import lag
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.readings import MOST_DECISIONS, MOST_RECORDS, PERIODS_H
-from rsvpq.console.servers import obstacle, pause_text, scans, server_rows, totals, waiting
+from rsvpq.console.servers import obstacle, scans, server_rows, totals, waiting
 from rsvpq.metrics.troubles import Severity, troubles
 from rsvpq.ops import InvalidRequest, control, dead
 from rsvpq.ops import mailboxes as health
@@ -122,7 +122,7 @@ class ServerPage(ConsolePage):
             waiting=list(waiting(server)),
             scans=scans(server),
             limits=limits,
-            paused={one: pause_text(pause) for one, pause in list(server.paused_mailboxes.items())[:_NAMED]},
+            paused={one: control.about_pause(pause) for one, pause in list(server.paused_mailboxes.items())[:_NAMED]},
             held=dict(list(server.held_mailboxes.items())[:_NAMED]),
             limited={one: control.set_by(found) for one, found in list(server.limited_mailboxes.items())[:_NAMED]},
             lag=lag.chart(

@@ -16,7 +16,8 @@ _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 _MAILBOX_FIELDS = (
     *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable", "skipped"),
     *("cap", "capped_at", "unlisted"),
-    *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
+    *("hold", "hold_for", "hold_why"),
+    *PAUSE_FIELDS,
 )
 #: Items, and lanes, per round trip.
 _BATCH, _LANES_BATCH = 500, 2000
@@ -108,7 +109,7 @@ class MailboxState:
         """Read :data:`_MAILBOX_FIELDS`."""
         server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *more = fields
         cap, capped_at, unlisted, *rest = more
-        hold, hold_for, hold_why, paused, paused_by, paused_at = rest
+        hold, hold_for, hold_why, *pause = rest
         held_s = left_s(hold, hold_for, now_us)
         return cls(
             server=server or "",
@@ -121,7 +122,7 @@ class MailboxState:
             unlisted_s=age_s(number_of(unlisted), now_us),
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
-            pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,
+            pause=Pause.of(pause, now_us),
         )
 
 

@@ -35,7 +35,10 @@ class Backlog:
 
 @dataclass(slots=True)
 class Pause:
-    """A pause: its reason, who set it ('' if unknown), its age, and the seconds until it ends (None: never)."""
+    """A pause: its reason, who set it ('' if unknown), its age, and the seconds until it ends (None: never).
+
+    It lasts until a dispatcher lifts it; where none runs, ``left_s`` is below 0, by how long its end is past.
+    """
 
     reason: str
     by: str = ""
@@ -46,7 +49,7 @@ class Pause:
     def of(cls, fields: Sequence[str | None], now_us: int) -> "Pause | None":
         """Read :data:`PAUSE_FIELDS`; None if there is no pause."""
         reason, by, at_us, until_us = fields
-        left = max(0.0, (number_of(until_us) - now_us) / 1e6) if until_us else None
+        left = (number_of(until_us) - now_us) / 1e6 if until_us else None
         return cls(reason, by or "", age_s(at_us, now_us), left) if reason else None
 
 

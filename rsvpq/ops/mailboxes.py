@@ -15,6 +15,7 @@ from rsvpq.lanes.status import Hold, Pause
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.control import about_pause
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.text import age, duration
 from rsvpq.wiring.coverage import LATE_PERIODS, Periods
@@ -158,17 +159,13 @@ def obstacles(context: OperatorContext, servers: Iterable[str], groups: Mapping[
     """
     snapshot, names = context.lanes.snapshot, sorted(servers)
     everything = snapshot.pause("all")
-    found = [f"everything is {_paused(everything)}"] if everything else []
-    found += [f"server {name} is {_paused(pause)}" for name in names if (pause := snapshot.pause("server", name))]
-    found += [f"group {name} is {_paused(pause)}" for name, pause in groups.items()]
+    found = [f"everything is paused{about_pause(everything)}"] if everything else []
+    servers_paused = {name: pause for name in names if (pause := snapshot.pause("server", name))}
+    for kind, pauses in (("server", servers_paused), ("group", groups)):
+        found += [f"{kind} {name} is paused{about_pause(pause)}" for name, pause in pauses.items()]
     for name, hold in snapshot.holds("server", names).items():
         found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
     return found
-
-
-def _paused(pause: Pause) -> str:
-    by = f" by {pause.by}" if pause.by else ""
-    return f"paused{by}: {pause.reason}"
 
 
 def _urgency(row: MailboxHealth) -> tuple[int, str]:
@@ -198,8 +195,13 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
 
 def _paused_group(group: str, pause: Pause) -> Symptom:
     return Symptom(
-        "paused", pause.age_s, f"its group {group} is {_paused(pause)}", f"rsvpq resume group {quote(group)}"
+        "paused", pause.age_s, f"its group {group} is paused{_of_symptom(pause)}", f"rsvpq resume group {quote(group)}"
     )
+
+
+def _of_symptom(pause: Pause) -> str:
+    """Say about a pause what its symptom does not say already: that has its age."""
+    return about_pause(replace(pause, age_s=None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class _Known:
         if trouble := self._failure() or self._own_hold():
             yield trouble
         if pause := self.state.pause:
-            yield Symptom("paused", pause.age_s, _paused(pause), self._resume)
+            yield Symptom("paused", pause.age_s, f"paused{_of_symptom(pause)}", self._resume)
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""
