@@ -18,7 +18,7 @@ from rsvpq.lanes.status import Override
 from rsvpq.ops import look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.settings import load_settings
-from rsvpq.text import age, printable
+from rsvpq.text import age, counted, printable
 
 _HEADINGS = ("mailbox", "server", "group", "state", "since", "reason", "remedy")
 #: The columns before those of free length.
@@ -60,7 +60,7 @@ def mailboxes(
         print_document(found.to_dict())
         return
     click.echo(_totals(found))
-    for obstacle in found.obstacles:
+    for obstacle in (*found.missing, *found.obstacles):
         click.echo(printable(obstacle))
     if found.rows:
         _print_rows([tuple(map(printable, _cells(row))) for row in found.rows])
@@ -103,10 +103,12 @@ mailboxes.add_command(import_list)
 def _totals(found: health.Examined) -> str:
     if not found.mailboxes:
         return "there is no such mailbox"
+    if not found.unwell and (found.missing or found.obstacles):
+        return f"{counted(found.mailboxes, 'mailbox')} without a symptom, and not all of this is worked:"
     if not found.unwell:
-        return f"all {found.mailboxes} mailboxes are well"
+        return f"{counted(found.mailboxes, 'mailbox')}, all well"
     states = ", ".join(f"{state} {count}" for state, count in found.states.items())
-    return f"{found.unwell} of {found.mailboxes} are not well: {states}"
+    return f"{found.unwell} of {counted(found.mailboxes, 'mailbox')} not well: {states}"
 
 
 def _cells(row: health.MailboxHealth) -> tuple[str, ...]:
@@ -140,14 +142,15 @@ def _print_rows(rows: list[tuple[str, ...]]) -> None:
 
 def _page(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['mailbox']}  server {found['server']}, group {found['group'] or '-'}"
-    for obstacle in found["obstacles"]:
+    stopped = [*found["missing"], *found["obstacles"]]
+    for obstacle in stopped:
         yield f"    {obstacle}"
     for symptom in found["symptoms"]:
         since = f" for {age(symptom['since_s'])}" if symptom["since_s"] is not None else ""
         yield f"    {symptom['state']}{since}: {symptom['reason']}"
         yield f"    what to do: {symptom['remedy']}"
     if not found["symptoms"]:
-        yield f"    it is well{', and nothing of it is worked' if found['obstacles'] else ''}"
+        yield f"    {'it has no symptom of its own, and not all of it is worked' if stopped else 'it is well'}"
     totals = found["last_scan"]
     if found["scanned_s"] is not None:
         saw = f": found {totals['found']}, held back {totals['capped']}, unreadable {totals['unreadable']}"

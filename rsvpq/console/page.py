@@ -20,10 +20,9 @@ from rsvpq.console.sessions import Attempts, ConsoleSession, Sessions
 from rsvpq.console.shared import Seen
 from rsvpq.ops import InvalidRequest, OperatorContext, open_context
 from rsvpq.ops.control import about_pause, group_stops
-from rsvpq.report.wording import grouped
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
-from rsvpq.text import age, printable
+from rsvpq.text import age, grouped, printable
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,7 @@ from rsvpq.console.lag import RECENT_MINUTES, LagHistory, small_drawing, top_of
 from rsvpq.lanes.status import ServerStatus, Status
 from rsvpq.ops.control import about_pause
 from rsvpq.report.markup import Markup
-from rsvpq.report.wording import grouped
-from rsvpq.text import age
+from rsvpq.text import age, grouped
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,13 @@ def test_what_is_left_of_a_long_pause_is_all_of_it(lanes: Lanes, clock: Clock) -
 
 def test_a_pause_that_nobody_has_lifted_is_said_to_be_past_its_end(installation: Installation) -> None:
     lanes = installation.lanes()
-    for scope, name in (("all", ""), ("server", "mail1"), ("group", "sales"), ("mailbox", "adele")):
+    paused: dict[Literal["all", "server", "group", "mailbox"], str] = {
+        "all": "",
+        "server": "mail1",
+        "group": "sales",
+        "mailbox": "adele",
+    }
+    for scope, name in paused.items():
         lanes.controls.pause(scope, name, reason="backup", for_s=-300)
     offer(lanes, "a1", mailbox="adele")
     over = "(its time ended 5 min ago; the next dispatcher lifts it): backup"
