@@ -14,14 +14,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import say
-from rsvpq.cli.options import json_option, milliseconds, the_format
+from rsvpq.cli.lanes import usage
+from rsvpq.cli.options import json_option, milliseconds, not_empty, the_format
 from rsvpq.cli.tables import is_terminal, print_fitted
-from rsvpq.settings import ConfigError, Settings, load_settings
-from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.ops import open_context
+from rsvpq.ops.names import require_audited
+from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
 #: Default limit of records in a table.
@@ -45,8 +46,8 @@ _ROOM_FOR_ITEMS = 140
 
 
 @click.command()
-@click.option("--mailbox", help="Only records of this mailbox.")
-@click.option("--server", help="Only records of this server.")
+@click.option("--mailbox", callback=not_empty, help="Only records of this mailbox.")
+@click.option("--server", callback=not_empty, help="Only records of this server.")
 @click.option("--organizer", help="Only meetings of this organizer: an address.")
 @click.option("--uid", help="Only this meeting, by its iCalendar UID.")
 @click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")
@@ -93,21 +94,24 @@ def audit(
     if follow and form == "json":
         raise click.UsageError("--follow never ends, so it has no document; use --format jsonl")
     settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
+    context = open_context(settings)
+    lanes = context.lanes
     wanted = Filter.of(
-        wiring.make_redaction(settings),
+        context.audit.redaction,
         values,
         events=events,
         since_ms=milliseconds(lanes, since, "--since") if since is not None else None,
         until_ms=milliseconds(lanes, until, "--until") if until is not None else None,
     )
+    with usage():
+        require_audited(context, server=values["server"] or "", mailbox=values["mailbox"] or "")
     log = AuditLog(lanes)
     most = _TABLE_LIMIT if limit is None and form == "table" else limit
     records = _Counted(_records(log, wanted, most, follow=follow))
     with suppress(KeyboardInterrupt):  # this is how --follow ends
         _FORMS[form](records)
     if not records.number and not follow:
-        say(f"no records match{_unlisted(settings, values.get('mailbox'))}")
+        say("no records match")
 
 
 class _Counted:
@@ -121,17 +125,6 @@ class _Counted:
         for record in self._records:
             self.number += record is not None
             yield record
-
-
-def _unlisted(settings: Settings, mailbox: str | None) -> str:
-    """Say that the list has no such mailbox; '' if it has, or none was named."""
-    if mailbox is None:
-        return ""
-    try:
-        select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
-    except ConfigError as error:
-        return f"; {error}"
-    return ""
 
 
 def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[AuditRecord | None]:

@@ -17,6 +17,7 @@ from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.ops.control import about_pause
+from rsvpq.ops.names import require_server
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.text import age, counted, duration
@@ -136,8 +137,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     """
     snapshot, settings = context.lanes.snapshot, context.settings
     servers = snapshot.servers() | set(settings.servers)
-    if choice.server and choice.server not in servers:
-        raise InvalidRequest(f"no server {choice.server!r}; there are: {', '.join(sorted(servers))}")
+    require_server(context, choice.server)
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}
     names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
     if not choice.group:

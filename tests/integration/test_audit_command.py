@@ -173,12 +173,30 @@ def test_nothing_recorded_is_said_beside_the_data(installation: Installation) ->
     assert json.loads(installation.rsvpq("audit", "--json").stdout) == {"records": []}
 
 
-def test_a_mailbox_that_is_not_in_the_list_suggests_one(audited: Installation) -> None:
-    asked = audited.rsvpq("audit", "--mailbox", "adelle")
-    assert (asked.returncode, asked.stdout) == (0, "")
-    assert "no records match" in asked.stderr
-    assert "adelle: is not in the list; did you mean adele?" in asked.stderr
-    assert audited.rsvpq("audit", "--mailbox", "o'neil").stderr == "no records match\n"
+@pytest.mark.parametrize(
+    ("option", "name", "complaint"),
+    [
+        ("--mailbox", "adelle", "adelle: is not in the list; did you mean adele?"),
+        ("--mailbox", "", "the value is empty"),
+        ("--server", "mial1", "no server 'mial1'; did you mean mail1?"),
+        ("--server", "", "the value is empty"),
+    ],
+)
+def test_a_name_that_nobody_knows_is_refused_before_anything_is_printed(
+    audited: Installation, option: str, name: str, complaint: str
+) -> None:
+    for form in ("table", "csv", "json"):
+        asked = audited.rsvpq("audit", option, name, "--format", form)
+        assert (asked.returncode, asked.stdout) == (2, "")
+        assert complaint in asked.stderr.replace("\n", " ")
+
+
+def test_a_name_that_only_the_settings_or_only_the_audit_have_may_be_asked_for(audited: Installation) -> None:
+    for option, name in (("--mailbox", "o'neil"), ("--server", "mail2")):
+        assert audited.rsvpq("audit", option, name).stderr == "no records match\n"
+    decide(audit_of(audited), Mailbox("carla", "mail7"), message("U9"))
+    for option, name in (("--mailbox", "CARLA"), ("--server", "mail7")):
+        assert [one["uid"] for one in records(audited, option, name)] == ["U9"]
 
 
 def test_json_is_one_document_with_the_records_of_jsonl(audited: Installation) -> None:
