@@ -19,7 +19,7 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import json_option, milliseconds, not_empty, the_format
-from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.ops import open_context
 from rsvpq.ops.names import require_audited
 from rsvpq.settings import load_settings
@@ -29,7 +29,7 @@ from rsvpq.text import csv_cell, json_text, printable
 _TABLE_LIMIT = 100
 #: Rows of a table that are laid out together.
 _ROWS = 200
-#: The columns of the table: a fixed width, or a share of the rest.
+#: The columns of the table: a fixed width, or a share of the rest; what has no room in one line is wrapped.
 _COLUMNS: dict[str, dict[str, int]] = {
     "time (UTC)": {"width": 19},
     "event": {"width": 8},
@@ -39,7 +39,9 @@ _COLUMNS: dict[str, dict[str, int]] = {
     "subject": {"ratio": 4},
     "why": {"ratio": 4},
 }
-#: The size of a column that is never cut.
+#: The cells that identify a record.
+_FIRST = 3
+#: The size of a column that has all the room that it needs.
 _WHOLE: dict[str, int] = {}
 #: The width from which on a terminal has room for the item of each record.
 _ROOM_FOR_ITEMS = 140
@@ -172,13 +174,17 @@ def _write_table(records: Iterable[AuditRecord | None]) -> None:
     if not fitted or Console().width >= _ROOM_FOR_ITEMS:
         columns = {**columns, "item": _WHOLE}
     rows = iter(records)
+    if not has_room_for_columns():
+        for record in filter(None, rows):
+            print_block(_cells(record), _FIRST)
+        return
     header = True
     for first in rows:
         if first is None:
             continue
         table = Table(box=None, expand=fitted, pad_edge=False, show_header=header)
         for name, size in columns.items():
-            table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
+            table.add_column(name, no_wrap=not fitted, overflow="fold", **size)  # type: ignore[arg-type]  # ints only
         up_to_a_pause = iter(lambda: next(rows, None), None)
         for record in chain([first], islice(up_to_a_pause, _ROWS - 1)):
             table.add_row(*(Text(printable(cell)) for cell in _cells(record)[: len(columns)]))
