@@ -1,5 +1,6 @@
 """Draw the status: what is in force, one row for each server with the worst first, and below what has no column."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeGuard
@@ -11,7 +12,7 @@ from rich.text import Text
 from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings.revision import Revision
-from rsvpq.text import age, printable, shortened
+from rsvpq.text import age, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 from rsvpq.wiring.revisions import differences
@@ -29,6 +30,10 @@ _SUMS = ("mailboxes", "pending", "released", "running", "later", "dead", "answer
 _GAP, _ROOM, _FEWEST = 2, 16, 8
 #: More characters than anything has that waits.
 _UNLIMITED = 100_000
+#: The name of the row with the sums, and what stands there for all that waits if the column has no room for it: the
+#: first line below the table has it, also where those of the servers have no room.
+_TOTAL = "total"
+_BELOW_TABLE = "below"
 #: At most this many paused mailboxes, and this many held ones, are named.
 _NAMED = 10
 #: Lines below the table that servers leave free where the height is limited.
@@ -51,19 +56,20 @@ def picture(
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
     headline, below = [*_headline(now, look, covered, revision)], [*_footer(now)]
+    if height is not None:
+        headline = _wrapped(headline, width)
     most = len(names)
     if height is not None:
         # The header of the table, the totals, and the line below that the cursor is in.
         most = max(1, min(most, height - len(headline) - _BELOW - 3))
-    rows = [("total", total(now.servers.values()))] if len(names) > 1 else []
+    rows = [(_TOTAL, total(now.servers.values()))] if len(names) > 1 else []
     rows += [(printable(name), now.servers[name]) for name in names[:most]]
     table, left = _table(rows, width)
-    whole = {name: "; ".join(_waiting(now.servers[name])) for name in names[:most]}
-    cut = [f"{printable(name)}: {text}" for name, text in whole.items() if len(text) > left]
+    whole = {name: "; ".join(_waiting(server)) for name, server in rows}
+    cut = [f"{name}: {text}" for name, text in whole.items() if len(text) > left]
     below = [*_hidden(len(names) - most), *cut, *below]
     if height is not None:
-        below = _cut(below, height - len(headline) - len(rows) - 2)
-        headline, below = ([shortened(line, width or _UNLIMITED) for line in lines] for lines in (headline, below))
+        below = _cut(_wrapped(below, width), height - len(headline) - len(rows) - 2)
     return Group(*map(Text, headline), *([table] if rows else []), *map(Text, below))
 
 
@@ -75,7 +81,12 @@ def _urgency(name: str, server: ServerStatus) -> tuple[object, ...]:
 
 def _hidden(servers: int) -> Iterator[str]:
     if servers:
-        yield f"and {servers} more server{'' if servers == 1 else 's'}, none of them worse"
+        yield f"and {counted(servers, 'more server')}, none of them worse"
+
+
+def _wrapped(lines: Iterable[str], width: int | None) -> list[str]:
+    """Return the lines as a terminal of this width shows them; none is empty."""
+    return [part for line in lines for part in textwrap.wrap(line, width or _UNLIMITED, subsequent_indent="  ")]
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
@@ -137,8 +148,11 @@ def _table(rows: Sequence[tuple[str, ServerStatus]], width: int | None) -> tuple
         table.add_column(heading, justify="right", no_wrap=True)
     if left:
         table.add_column("waiting", no_wrap=True)
-    for texts_of_row, (_, server) in zip(texts, rows, strict=True):
-        waiting = [shortened("; ".join(_waiting(server)) or "-", left)] if left else []
+    for texts_of_row, (name, server) in zip(texts, rows, strict=True):
+        text = "; ".join(_waiting(server)) or "-"
+        if name == _TOTAL and len(text) > left:
+            text = _BELOW_TABLE
+        waiting = [shortened(text, left)] if left else []
         table.add_row(*map(Text, (*texts_of_row, *waiting)))
     return table, left
 
