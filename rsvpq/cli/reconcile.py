@@ -16,7 +16,7 @@ from rsvpq.ops import InvalidRequest, open_context
 from rsvpq.ops import drafts as held_drafts
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
-from rsvpq.text import printable
+from rsvpq.text import counted, printable
 
 
 @click.command()
@@ -52,7 +52,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     elif not rows:
         say("no unclear drafts")
     else:
-        click.echo(f"{len(rows)} unclear draft{'' if len(rows) == 1 else 's'}:")
+        click.echo(f"{counted(len(rows), 'unclear draft')}:")
         table = Table(*rows[0])
         for row in rows:
             table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup

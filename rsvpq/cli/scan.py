@@ -14,6 +14,7 @@ from rsvpq.ops.mailboxes import obstacles
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
+from rsvpq.text import counted
 from rsvpq.wiring.in_force import in_force
 
 
@@ -73,5 +74,5 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
     stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
     warnings += [f"{obstacle}; its scans wait" for obstacle in stopped]
-    done = f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}"
+    done = f"{kind} of {counted(len(chosen), 'mailbox')} triggered: task {task_id}"
     print_action(kind, done, as_json=as_json, warnings=warnings, facts={"mailboxes": len(chosen), "task": task_id})

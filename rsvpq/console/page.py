@@ -22,7 +22,7 @@ from rsvpq.ops import InvalidRequest, OperatorContext, open_context
 from rsvpq.ops.control import about_pause, group_stops
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
-from rsvpq.text import age, grouped, printable
+from rsvpq.text import age, counted, grouped, printable
 
 logger = logging.getLogger(__name__)
 
@@ -180,6 +180,7 @@ class ConsolePage(RequestHandler):
             "age": age,
             "ago": ago,
             "grouped": grouped,
+            "counted": counted,
             "group_stops": group_stops,
             "about_pause": about_pause,
             "utc": utc,

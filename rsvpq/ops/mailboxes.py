@@ -257,13 +257,13 @@ class _Examiner:
             yield Symptom("late", state.scanned_s, reason, known.remedy_of_late())
         if state.totals and state.totals.capped:
             cap = state.totals.cap
-            reason = f"the last scan held {state.totals.capped} messages back over {cap or 'a cap'}"
+            reason = f"the last scan held {counted(state.totals.capped, 'message')} back over {cap or 'a cap'}"
             remedy = (
                 "nothing if the number falls from scan to scan; else raise policy.most_answers_per_scan or _per_run"
             )
             yield Symptom("capped", state.capped_s or state.scanned_s, reason, remedy)
         if state.totals and state.totals.unreadable:
-            reason = f"the last scan could not read {state.totals.unreadable} messages"
+            reason = f"the last scan could not read {counted(state.totals.unreadable, 'message')}"
             yield Symptom("unreadable", state.scanned_s, reason, "look for damaged messages in its Inbox")
 
 
