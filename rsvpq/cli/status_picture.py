@@ -22,6 +22,8 @@ _COLUMNS = (
     *("mailboxes", "pending", "running", "later", "dead", "answered", "opened", "skipped", "on hold"),
     *("lag", "last scan", "answer"),
 )
+#: Those of them that are known of a part of the mailboxes of a server.
+_OF_A_PART = tuple(name for name in _COLUMNS if name not in ("answered", "opened", "lag", "answer"))
 #: The columns that are left out one by one where there is no room, the first one first.
 _LEFT_OUT = ("answer", "opened", "mailboxes", "skipped", "on hold", "answered", "last scan", "later")
 #: What the row with the totals sums up.
@@ -47,15 +49,17 @@ def picture(
     width: int | None = None,
     height: int | None = None,
     revision: Revision | None = None,
+    *,
+    part: bool = False,
 ) -> RenderableType:
     """Return the status.
 
     :param width: of the terminal, in characters; None if nothing is to be cut.
     :param height: of the terminal, in lines; None if there may be any number. What does not fit are the best servers.
-    :param revision: that of the files at hand.
+    :param revision: that of the files at hand. :param part: whether it is of a part of the mailboxes of its servers.
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
-    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now)]
+    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now, part=part)]
     if height is not None:
         headline = _wrapped(headline, width)
     most = len(names)
@@ -64,7 +68,7 @@ def picture(
         most = max(1, min(most, height - len(headline) - _BELOW - 3))
     rows = [(_TOTAL, total(now.servers.values()))] if len(names) > 1 else []
     rows += [(printable(name), now.servers[name]) for name in names[:most]]
-    table, left = _table(rows, width)
+    table, left = _table(rows, width, _OF_A_PART if part else _COLUMNS)
     whole = {name: "; ".join(_waiting(server)) for name, server in rows}
     cut = [f"{name}: {text}" for name, text in whole.items() if len(text) > left]
     below = [*_hidden(len(names) - most), *cut, *below]
@@ -139,9 +143,11 @@ def _known(value: float | None) -> TypeGuard[float]:
     return value is not None
 
 
-def _table(rows: Sequence[tuple[str, ServerStatus]], width: int | None) -> tuple[RenderableType, int]:
+def _table(
+    rows: Sequence[tuple[str, ServerStatus]], width: int | None, columns: Sequence[str]
+) -> tuple[RenderableType, int]:
     """Return the table, and how many characters of what waits it shows."""
-    columns, texts, left = _fitting(rows, width)
+    columns, texts, left = _fitting(rows, width, columns)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     table.add_column("server", no_wrap=True)
     for heading in columns:
@@ -158,10 +164,9 @@ def _table(rows: Sequence[tuple[str, ServerStatus]], width: int | None) -> tuple
 
 
 def _fitting(
-    rows: Sequence[tuple[str, ServerStatus]], width: int | None
+    rows: Sequence[tuple[str, ServerStatus]], width: int | None, columns: Sequence[str]
 ) -> tuple[Sequence[str], list[tuple[str, ...]], int]:
     """Return the columns that fit, the rows with these, and how many characters are left for what waits."""
-    columns = list(_COLUMNS)
     for full, left_out in ((True, None), (False, None), *((False, name) for name in _LEFT_OUT)):
         columns = [name for name in columns if name != left_out]
         cells = [(name, _cells(server, full=full)) for name, server in rows]
@@ -220,7 +225,7 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 
 
-def _footer(now: Status) -> Iterator[str]:
+def _footer(now: Status, *, part: bool) -> Iterator[str]:
     yield from _of_mailboxes(now)
     on_hold = sum((Counter(server.on_hold) for server in now.servers.values()), Counter[str]())
     if on_hold:
@@ -233,6 +238,8 @@ def _footer(now: Status) -> Iterator[str]:
         wrong = f", {now.order.wrong_slots} counters corrected so far" if now.order.wrong_slots else ""
         yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
+    if part:
+        return
     counts = "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items()))
     yield f"since Redis was empty: {counts}" if counts else "nothing counted yet"
 

@@ -156,6 +156,14 @@ class Snapshot:
         """
         return StatusReader(self._namespace).read(listed)
 
+    def status_of(self, mailboxes: Collection[str]) -> Status:
+        """Return the status of these mailboxes, such as those of a group, on the servers where they are.
+
+        What is kept for whole servers only is not in it (:data:`rsvpq.lanes.status.BY_SERVER_ONLY`, and all counts);
+        what stops a server is.
+        """
+        return StatusReader(self._namespace).read_part(mailboxes)
+
     def group_pauses(self) -> dict[str, Pause]:
         """Return the groups that are paused, by name."""
         groups = StatusReader(self._namespace).groups()
@@ -245,6 +253,23 @@ class Snapshot:
                 pipe.hget(self._namespace.mailbox(name), "scan")
             scans = values_of(pipe, (None,) * len(mailboxes))
         return {name: scan or "" for name, scan in zip(mailboxes, scans, strict=True)}
+
+    def not_offered(self, mailboxes: Iterable[str]) -> dict[str, str]:
+        """Return why a scan would not be offered to these mailboxes now, by name: ``scanning`` or ``full``.
+
+        See offer_scan.lua; without those to which it would be offered.
+        """
+        found: dict[str, str] = {}
+        for batch in batched(list(mailboxes), _LANES_BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in batch:
+                    pipe.hget(self._namespace.mailbox(name), "scan")
+                    pipe.llen(self._namespace.lane(name))
+                replies = values_of(pipe, (None, 0) * len(batch))
+            for name, scan, waiting in zip(batch, replies, replies, strict=True):
+                if scan or waiting:
+                    found[name] = "scanning" if scan else "full"
+        return found
 
     def pauses(self, lanes: Iterable[Lane]) -> dict[str, str]:
         """Return the paused lanes by name, each with what was paused and why."""
