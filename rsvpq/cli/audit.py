@@ -18,6 +18,7 @@ from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, milliseconds, not_empty, the_format
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.ops import open_context
@@ -48,8 +49,8 @@ _ROOM_FOR_ITEMS = 140
 
 
 @click.command()
-@click.option("--mailbox", callback=not_empty, help="Only records of this mailbox.")
-@click.option("--server", callback=not_empty, help="Only records of this server.")
+@click.option("--mailbox", type=Name("mailbox"), callback=not_empty, help="Only records of this mailbox.")
+@click.option("--server", type=Name("server"), callback=not_empty, help="Only records of this server.")
 @click.option("--organizer", help="Only meetings of this organizer: an address.")
 @click.option("--uid", help="Only this meeting, by its iCalendar UID.")
 @click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")

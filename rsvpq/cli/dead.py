@@ -11,6 +11,7 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as dead_items
@@ -23,8 +24,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _which(command: _Command) -> Callable[..., Any]:
     """Add the options that select dead items; the command gets them as one argument, ``which``."""
 
-    @click.option("--server", default="", callback=not_empty, help="Only items of this server.")
-    @click.option("--mailbox", default="", callback=not_empty, help="Only items of this mailbox.")
+    @click.option("--server", type=Name("server"), default="", callback=not_empty, help="Only items of this server.")
+    @click.option("--mailbox", type=Name("mailbox"), default="", callback=not_empty, help="Only items of this mailbox.")
     @click.option(
         "--reason", default="", callback=not_empty, metavar="TEXT", help="Only items whose reason contains TEXT."
     )

@@ -12,6 +12,7 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.list_import import import_list
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, to_seconds
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import Override
@@ -26,8 +27,8 @@ _SHORT = 5
 
 
 @click.group(invoke_without_command=True)
-@click.option("--server", default="", callback=not_empty, help="Only mailboxes of this server.")
-@click.option("--group", default="", callback=not_empty, help="Only mailboxes of this group.")
+@click.option("--server", type=Name("server"), default="", callback=not_empty, help="Only mailboxes of this server.")
+@click.option("--group", type=Name("group"), default="", callback=not_empty, help="Only mailboxes of this group.")
 @click.option("--state", type=click.Choice(health.STATES), help="Only mailboxes in this state.")
 @click.option("--all", "everything", is_flag=True, help="Also those that are well.")
 @click.option(
@@ -69,7 +70,7 @@ def mailboxes(
 
 
 @mailboxes.command()
-@click.argument("name")
+@click.argument("name", type=Name("mailbox"))
 @json_option
 @config_option
 def show(name: str, as_json: bool, config_file: Path | None) -> None:

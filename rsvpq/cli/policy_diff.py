@@ -14,6 +14,7 @@ from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.follow import Following, follow, interruptible, report_problems
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.policy_changes import PolicyChanges
 from rsvpq.cli.progress import Progress
@@ -39,7 +40,12 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("new", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--group", callback=not_empty, help="Only the mailboxes of this group.  [default: all mailboxes]")
+@click.option(
+    "--group",
+    type=Name("group"),
+    callback=not_empty,
+    help="Only the mailboxes of this group.  [default: all mailboxes]",
+)
 @click.option(
     "--samples", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Messages of each change."
 )

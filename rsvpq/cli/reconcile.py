@@ -9,6 +9,7 @@ from rich.text import Text
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, mailboxes_option, who_option
 from rsvpq.cli.scan import trigger
 from rsvpq.cli.tables import print_fitted
@@ -60,7 +61,7 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
 
 
 @drafts.command("send")
-@click.argument("mailbox")
+@click.argument("mailbox", type=Name("mailbox"))
 @click.argument("draft")
 @who_option
 @json_option

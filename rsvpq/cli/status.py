@@ -18,6 +18,7 @@ from rsvpq import wiring
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
 from rsvpq.cli.tables import is_terminal, print_fitted
@@ -44,8 +45,17 @@ _EVERY_S = 2.0
     metavar="[SECONDS]",
     help=f"Refresh every SECONDS (without a number: {_EVERY_S:g}), until Ctrl-C.",
 )
-@click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
-@click.option("--group", default="", callback=not_empty, metavar="NAME", help="Only the mailboxes of this group.")
+@click.option(
+    "--server", "servers", type=Name("server"), multiple=True, metavar="NAME", help="Only this server; may be repeated."
+)
+@click.option(
+    "--group",
+    type=Name("group"),
+    default="",
+    callback=not_empty,
+    metavar="NAME",
+    help="Only the mailboxes of this group.",
+)
 @json_option
 @config_option
 def status(
