@@ -177,7 +177,8 @@ def _write_table(records: Iterable[AuditRecord | None]) -> None:
     rows = iter(records)
     if not has_room_for_columns():
         for record in filter(None, rows):
-            print_block(_cells(record), _FIRST)
+            cells = _cells(record)
+            print_block(cells[:_FIRST], cells[_FIRST:])
         return
     header = True
     for first in rows:

@@ -107,7 +107,7 @@ def show_notes(notes: Notes) -> None:
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=is_terminal())
     table.add_column(no_wrap=True, min_width=4)
     table.add_column(no_wrap=True, min_width=11)
-    table.add_column(ratio=1)
+    table.add_column(ratio=1, overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     for finding in notes.findings:
         ms = "" if finding.ms is None else f"{finding.ms:.0f} ms"

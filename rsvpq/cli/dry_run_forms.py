@@ -113,8 +113,8 @@ class Tables:
             if has_room_for_columns():
                 print_fitted(_table(rows[:_ROWS]))
             else:
-                for row in rows[:_ROWS]:
-                    print_block(_cells(row), _FIRST)
+                for cells in map(_cells, rows[:_ROWS]):
+                    print_block(cells[:_FIRST], cells[_FIRST:])
             if len(rows) > _ROWS:
                 print_fitted(f"... and {len(rows) - _ROWS} more; --format csv shows all")
             print_fitted("")

@@ -40,7 +40,7 @@ def print_overview(stories: Sequence[Json]) -> None:
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)][:-1]
     if not has_room_for_columns(sum(widths) + _GAP * len(widths) + _LEAST_SUBJECT):
         for cells in rows:
-            print_block(cells, 1)
+            print_block(cells[:1], cells[1:])
         return
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for heading in _HEADINGS[:-1]:

@@ -14,7 +14,7 @@ from rsvpq.cli.lanes import usage
 from rsvpq.cli.list_import import import_list
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, to_seconds
-from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.lanes.status import Override
 from rsvpq.ops import look, open_context
 from rsvpq.ops import mailboxes as health
@@ -126,7 +126,14 @@ def _words(symptom: health.Symptom) -> tuple[str, str]:
 
 
 def _print_rows(rows: list[tuple[str, ...]]) -> None:
-    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is."""
+    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is.
+
+    Where a terminal has no room for columns, reasons and remedies have lines of their own: commands can be copied.
+    """
+    if not has_room_for_columns():
+        for row in rows:
+            print_block(row[:_SHORT], *([cell] for cell in row[_SHORT:]))
+        return
     if is_terminal():
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in _HEADINGS:

@@ -136,7 +136,7 @@ def _print_samples(rows: Sequence[DecisionChange]) -> None:
     ]
     if not has_room_for_columns():
         for cells in samples:
-            print_block(cells, _FIRST)
+            print_block(cells[:_FIRST], cells[_FIRST:])
         return
     table = Table(box=None, show_header=False, expand=is_terminal(), pad_edge=False, padding=(0, 1, 0, 0))
     for _ in range(1 + len(samples[0])):

@@ -54,7 +54,9 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
         say("no unclear drafts")
     else:
         click.echo(f"{counted(len(rows), 'unclear draft')}:")
-        table = Table(*rows[0])
+        table = Table()
+        for heading in rows[0]:
+            table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup
         print_fitted(table)

@@ -26,13 +26,13 @@ def has_room_for_columns(least: int = _ROOM_FOR_COLUMNS) -> bool:
     return not is_terminal() or Console().width >= least
 
 
-def print_block(cells: Sequence[str], first: int) -> None:
-    """Print a row in two lines without its empty cells, which the terminal wraps: so nothing of it is lost.
+def print_block(*lines: Sequence[str]) -> None:
+    """Print a row in several lines without its empty cells, which the terminal wraps: so nothing of it is lost.
 
-    :param first: how many cells, those that identify it, are in the first line.
+    :param lines: the cells of each line; the first one identifies the row.
     """
-    lines = ("  ".join(filter(None, map(printable, part))) for part in (cells[:first], cells[first:]))
-    click.echo("\n    ".join(filter(None, lines)))
+    texts = ("  ".join(filter(None, map(printable, cells))) for cells in lines)
+    click.echo("\n    ".join(filter(None, texts)))
 
 
 def print_fitted(shown: RenderableType) -> None:

@@ -20,7 +20,8 @@ from rsvpq.ops.mailboxes import STATES, MailboxChoice, examine_mailboxes
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt, Carrier
-from tests.support.installation import Installation, report_processes
+from tests.support.forked_command import run_rsvpq
+from tests.support.installation import TERMINAL, Installation, report_processes
 from tests.support.lanes_with_clock import Clock
 
 ADELE, BRUNO, NEIL = Mailbox("adele", "mail1", "sales"), Mailbox("bruno", "mail1", "sales"), Mailbox("o'neil", "mail2")
@@ -351,6 +352,15 @@ def test_each_row_is_one_whole_line_when_it_is_piped_and_totals_come_first(
     for fact in ("adele    mail1   sales  refused,paused  ", f"MailboxRefused: SEARCH {path}", "first\\x1bsecond"):
         assert fact in row
     assert row.endswith("rsvpq resume mailbox adele")
+
+
+def test_a_narrow_terminal_has_each_remedy_in_one_piece(installation: Installation, lanes: Lanes) -> None:
+    scan(lanes, NEIL)
+    installation.rsvpq("pause", "mailbox", "o'neil", "--reason", "on leave until the end of the month")
+    shown = run_rsvpq(["mailboxes"], {**installation.environment, **TERMINAL, "COLUMNS": "40"}).stdout.splitlines()
+    assert shown[1].startswith("o'neil  mail2  legal  paused  ")
+    assert shown[2].endswith(": on leave until the end of the month")
+    assert shown[3] == f"    rsvpq resume mailbox {shlex.quote(NEIL.name)}"
 
 
 @pytest.mark.parametrize(
