@@ -12,10 +12,11 @@ from tornado.web import HTTPError
 from rsvpq.console import lag
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.readings import MOST_DECISIONS, MOST_RECORDS, PERIODS_H
-from rsvpq.console.servers import obstacle, pause_text, scans, server_rows, totals, waiting
+from rsvpq.console.servers import obstacle, scans, server_rows, totals, waiting
 from rsvpq.metrics.troubles import Severity, troubles
 from rsvpq.ops import InvalidRequest, control, dead
 from rsvpq.ops import mailboxes as health
+from rsvpq.ops.names import require_audited, require_group, require_server
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import Report
 from rsvpq.report.reasons import reason_class
@@ -122,7 +123,7 @@ class ServerPage(ConsolePage):
             waiting=list(waiting(server)),
             scans=scans(server),
             limits=limits,
-            paused={one: pause_text(pause) for one, pause in list(server.paused_mailboxes.items())[:_NAMED]},
+            paused={one: control.about_pause(pause) for one, pause in list(server.paused_mailboxes.items())[:_NAMED]},
             held=dict(list(server.held_mailboxes.items())[:_NAMED]),
             limited={one: control.set_by(found) for one, found in list(server.limited_mailboxes.items())[:_NAMED]},
             lag=lag.chart(
@@ -138,9 +139,14 @@ class MailboxesPage(ConsolePage):
     """The mailboxes that are not well."""
 
     async def get(self) -> None:
-        """Show those of the server, the group and the state that are asked for."""
+        """Show those of the server, the group and the state that are asked for.
+
+        :raises InvalidRequest, ConfigError: there is none of these.
+        """
         chosen = {name: self.asked(name) for name in ("server", "group", "state")}
         choice = health.MailboxChoice(state=chosen["state"])
+        await self.ask(partial(require_server, self.context, chosen["server"]))
+        await self.ask(partial(require_group, self.context, chosen["group"]))
         seen = await self.console.readings.mailboxes.get()
         rows = [
             row
@@ -185,7 +191,7 @@ class DeadListPage(ConsolePage):
         """Show those that match the filter of the address."""
         chosen = {name: self.asked(name) for name in ("server", "mailbox", "reason")}
         context = self.context
-        found = await self.ask(partial(dead.rows, context.lanes, dead.Which(**chosen), MOST_DEAD + 1))
+        found = await self.ask(partial(dead.rows, context, dead.Which(**chosen), MOST_DEAD + 1))
         rows = found[:MOST_DEAD]
         await self.show(
             "dead.html",
@@ -229,12 +235,13 @@ class DecisionsPage(ConsolePage):
     async def get(self) -> None:
         """Show one of the periods.
 
-        :raises InvalidRequest: there is no such period.
+        :raises InvalidRequest, ConfigError: there is no such period, or no such mailbox.
         """
         hours = {str(one): one for one in PERIODS_H}.get(self.asked("hours") or str(PERIODS_H[0]))
         if hours is None:
             raise InvalidRequest(f"there is no such period; choose one of {', '.join(map(str, PERIODS_H))} hours")
         calendar, mailbox, readings = Calendar(), self.asked("mailbox"), self.console.readings
+        await self.ask(partial(require_audited, self.context, mailbox=mailbox))
         records = await readings.records[hours].get()
         about: dict[str, Any] = {"report": None}
         try:

@@ -20,6 +20,7 @@ from rsvpq.settings.list_import import (
 )
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.settings.text_files import read_text
+from rsvpq.text import counted
 
 #: Removals beyond this share of the list need consent: an export that lacks a part looks the same.
 MOST_REMOVED_PERCENT = 10
@@ -42,8 +43,9 @@ class ListImport:
         """
         removed = len(self.changes.removed)
         if removed > allowed and removed * 100 > self.listed * MOST_REMOVED_PERCENT:
+            leave = f"{removed} of {counted(self.listed, 'mailbox')} would leave the list"
             raise InvalidRequest(
-                f"{removed} of {self.listed} mailboxes would leave the list, more than {MOST_REMOVED_PERCENT} %: see "
+                f"{leave}, more than {MOST_REMOVED_PERCENT} %: see "
                 f"whether the export is complete. If it is: --allow-removals {removed}; to remove none: --keep-missing"
             )
 

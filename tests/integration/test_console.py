@@ -174,11 +174,13 @@ def test_a_server_shows_its_limits_and_why_its_items_wait(anna: ConsoleClient, l
 def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: ConsoleClient, lanes: Lanes) -> None:
     lanes.controls.pause("mailbox", "o'neil", reason="on leave")
     shown = text_of(anna.get("/mailboxes"))
-    assert "2 of 3 mailboxes are not well: paused 1 never 1" in shown
+    assert "Not well: 2 of 3 mailboxes: paused 1 never 1" in shown
     assert "o'neil" not in text_of(anna.get("/mailboxes?state=never"))
     assert "o'neil" in text_of(anna.get("/mailboxes?group=legal&server=mail2"))
     assert "paused" in text_of(anna.get("/mailbox?name=o%27neil"))
-    assert anna.get("/mailboxes?state=ill").status_code == 400
+    for address in ("/mailboxes?state=ill", "/mailboxes?group=nobody", "/mailboxes?server=mail9"):
+        assert anna.get(address).status_code == 400, address
+    assert anna.get("/decisions?mailbox=nobody").status_code == 400
     assert "is not in the list" in text_of(anna.get("/mailbox?name=nobody"))
 
 
@@ -202,6 +204,8 @@ def test_a_dead_item_shows_its_evidence_and_advice(anna: ConsoleClient, lanes: L
     finish(lanes, "dead", "dead:exhausted", "Transient: GET /exchange/adele/Inbox/Standup.EML returned 500")
     assert "1 Transient: GET … returned 500" in text_of(anna.get("/dead?reason=transient"))
     assert "No dead item matches" in text_of(anna.get("/dead?server=mail2"))
+    for address in ("/dead?server=mail9", "/dead?mailbox=nobody", "/dead/drop?all=1&server=mail9"):
+        assert anna.get(address).status_code == 400, address
     shown = text_of(anna.get("/dead/item?id=a1"))
     assert "nothing was done to the mailbox" in shown
     assert "What to do: retry or drop it, as you like" in shown
