@@ -93,7 +93,7 @@ def audit(
     if follow and form == "json":
         raise click.UsageError("--follow never ends, so it has no document; use --format jsonl")
     settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
+    lanes = wiring.lasting_lanes(settings) if follow else wiring.command_lanes(settings.redis)
     wanted = Filter.of(
         wiring.make_redaction(settings),
         values,

@@ -49,7 +49,7 @@ def status(every_s: float | None, servers: tuple[str, ...], as_json: bool, confi
     The servers that need attention come first. --watch fits the terminal: it shows the worst ones that have room.
     """
     settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
+    lanes = wiring.lasting_lanes(settings) if every_s else wiring.command_lanes(settings.redis)
     _require_known(servers, settings, lanes)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
