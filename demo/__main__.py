@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,9 +56,13 @@ def main() -> int:
 
 def _interrupt(*_: object) -> None:
     """End once: a second Ctrl-C must not interrupt the ending of what was started."""
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
+    _ignore(_ENDING)
     raise KeyboardInterrupt
+
+
+def _ignore(numbers: Iterable[signal.Signals]) -> None:
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -69,8 +73,7 @@ def _foreground() -> Iterator[None]:
         yield  # no terminal, in the background, or started by a shell, in a group of its own already
         return
     before = os.getpgrp()
-    for number in (signal.SIGTTOU, signal.SIGTSTP):  # to take the terminal; nobody would continue what Ctrl-Z stops
-        signal.signal(number, signal.SIG_IGN)
+    _ignore((signal.SIGTTOU, signal.SIGTSTP))  # to take the terminal; nobody would continue what Ctrl-Z stops
     os.setpgid(0, 0)
     os.tcsetpgrp(terminal, os.getpgrp())
     try:
@@ -191,8 +194,7 @@ def _supervise(stack: Stack, console: Console, signals: Sequence[int]) -> None:
             console.print(line, highlight=False, soft_wrap=True)
         stack.parts["simulator"].check()
         time.sleep(_LOOK_S)
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_IGN)
+    _ignore(_ENDING)
 
 
 def _forget(lanes: Lanes) -> None:

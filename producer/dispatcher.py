@@ -60,8 +60,8 @@ class Dispatcher:
     trigger: Callable[[str | None], None]
     schedules: Sequence[ScheduledScan]
     configure: Callable[[], None]
-    #: Makes the audit record of a pause that has ended by itself, from its scope, its name and its end.
-    ended_pause: Callable[[Scope, str, str], OperatorAction | None] = lambda *_: None
+    #: Makes the audit record of a pause that has ended by itself, from its scope and its name.
+    ended_pause: Callable[[Scope, str], OperatorAction | None] = lambda *_: None
     #: Returns the names in the list of mailboxes; none if no list is in force.
     listed: Callable[[], Collection[str]] = tuple
     #: The keys of the broker with the type that each must have.
@@ -150,7 +150,7 @@ class Dispatcher:
     def _end_pauses(self) -> None:
         """End the pauses whose time is over; whichever dispatcher comes first, the audit has it once."""
         for scope, name, until in self.lanes.controls.due_pauses():
-            ended = self.ended_pause(scope, name, until)
+            ended = self.ended_pause(scope, name)
             if self.lanes.controls.end_pause(scope, name, until, action=ended):
                 logger.info("event=pause-ended scope=%s name=%s", scope, name or "-")
 
@@ -217,9 +217,9 @@ def _schedules(settings: Settings) -> list[ScheduledScan]:
     return [ScheduledScan(schedule.timetable(namespace), schedule.group) for schedule in settings.schedule]
 
 
-def _ended_pause(audit: Audit, scope: Scope, name: str, until: str) -> OperatorAction:
+def _ended_pause(audit: Audit, scope: Scope, name: str) -> OperatorAction:
     action = audit.action("resume", scope, name, why="the time of its pause was over")
-    return replace(action, who="rsvpq", token=f"pause {scope} {name} {until}")
+    return replace(action, who="rsvpq")
 
 
 if __name__ == "__main__":

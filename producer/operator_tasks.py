@@ -4,10 +4,14 @@ They only call :mod:`rsvpq.ops`. Their results are JSON and are kept for an hour
 their own, so that a pause never waits behind scans.
 """
 
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
 from typing import Any
+from uuid import uuid4
 
 from celery import Task
 
@@ -39,10 +43,32 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
     return register
 
 
-def _context(task: Task[Any, Any], who: str) -> OperatorContext:
+def _context(who: str = "") -> OperatorContext:
     """Open the context of the caller: known is only the name that it gives, and that it used the queue."""
     caller = f"{who} by Flower/Celery" if who else "Flower/Celery"
-    return open_context(parts.now.settings, lanes, who=caller, token=str(task.request.id))
+    return open_context(parts.now.settings, lanes, who=caller)
+
+
+@contextmanager
+def _once(task: Task[Any, Any], who: str) -> Iterator[OperatorContext]:
+    """Open the context of the caller for a change that nobody has begun yet.
+
+    The broker may deliver a message again, long after others have undone what it asked for: so a task is carried out at
+    most once. One with the same id that asks for something else is another task.
+
+    :raises InvalidRequest: it was begun before.
+    """
+    request = json.dumps([task.name, task.request.args, task.request.kwargs], sort_keys=True)
+    claim = f"{task.request.id}:{hashlib.sha256(request.encode()).hexdigest()[:16]}"
+    if not lanes.tasks.claim(claim, uuid4().hex):
+        raise InvalidRequest(
+            f"not carried out again: the task {task.request.id} was begun before; send another one, under a new id"
+        )
+    try:
+        yield _context(who)
+    except (InvalidRequest, ConfigError):  # which are raised before anything is changed
+        lanes.tasks.withdraw(claim)
+        raise
 
 
 @_operation(contract.OPS_STATUS)
@@ -61,13 +87,15 @@ def pause(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", 
         for_s = Duration.parse(lasts).seconds if lasts else None
     except ValueError as error:
         raise InvalidRequest(f"lasts: {error}") from None
-    return control.pause(_context(self, who), scope, name, reason, for_s=for_s)
+    with _once(self, who) as context:
+        return control.pause(context, scope, name, reason, for_s=for_s)
 
 
 @_operation(contract.OPS_RESUME)
 def resume(self: Task[Any, Any], scope: Scope, name: str = "", reason: str = "", who: str = "") -> str:
     """Undo a pause of the same scope."""
-    return control.resume(_context(self, who), scope, name, reason)
+    with _once(self, who) as context:
+        return control.resume(context, scope, name, reason)
 
 
 @_operation(contract.OPS_LIMIT)
@@ -78,32 +106,32 @@ def limit(
     unknown = sorted(set(limits) - {"rate", "burst", "concurrency", "reset"})
     if unknown:
         raise InvalidRequest(f"unknown limit {', '.join(unknown)}: use rate, burst, concurrency or reset")
-    context = _context(self, who)
     if not limits:
-        return control.limits(context, scope, name)
-    return control.limit(context, scope, name, control.GivenLimits(**limits), reason)
+        return control.limits(_context(who), scope, name)
+    with _once(self, who) as context:
+        return control.limit(context, scope, name, control.GivenLimits(**limits), reason)
 
 
 @_operation(contract.OPS_DEAD_LIST)
 def dead_list(
-    self: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
 ) -> dict[str, Any]:
     """List dead items, the newest first, as ``rsvpq dead list --json`` does."""
-    return dead.list_document(_context(self, ""), dead.Which(server, mailbox, reason, like), most)
+    return dead.list_document(_context(), dead.Which(server, mailbox, reason, like), most)
 
 
 @_operation(contract.OPS_DEAD_SUMMARY)
 def dead_summary(
-    self: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
+    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
 ) -> dict[str, Any]:
     """Group dead items by server and reason, the largest group first, as ``rsvpq dead summary --json`` does."""
-    return dead.summary_document(_context(self, ""), dead.Which(server, mailbox, reason, like), most)
+    return dead.summary_document(_context(), dead.Which(server, mailbox, reason, like), most)
 
 
 @_operation(contract.OPS_DEAD_SHOW)
-def dead_show(self: Task[Any, Any], item: str) -> dict[str, Any]:
+def dead_show(_: Task[Any, Any], item: str) -> dict[str, Any]:
     """Return everything about one dead item."""
-    return dead.show(_context(self, ""), item)
+    return dead.show(_context(), item)
 
 
 @_operation(contract.OPS_DEAD_RETRY)
@@ -111,7 +139,8 @@ def dead_retry(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
     """Retry dead ``items``, or all with this ``server``, ``mailbox``, ``reason`` and ``like``; '' matches any."""
-    return dead.retry(_context(self, who), *_which(items, all_with), why)
+    with _once(self, who) as context:
+        return dead.retry(context, *_which(items, all_with), why)
 
 
 @_operation(contract.OPS_DEAD_DROP)
@@ -119,18 +148,19 @@ def dead_drop(
     self: Task[Any, Any], items: Sequence[str] = (), why: str = "", who: str = "", **all_with: str
 ) -> dict[str, Any]:
     """Drop dead ``items``, or all with this ``server``, ``mailbox``, ``reason`` and ``like``; '' matches any."""
-    return dead.drop(_context(self, who), *_which(items, all_with), why)
+    with _once(self, who) as context:
+        return dead.drop(context, *_which(items, all_with), why)
 
 
 @_operation(contract.OPS_MAILBOX)
-def mailbox(self: Task[Any, Any], name: str) -> dict[str, Any]:
+def mailbox(_: Task[Any, Any], name: str) -> dict[str, Any]:
     """Return the lane of one mailbox."""
-    return look.mailbox(_context(self, ""), name)
+    return look.mailbox(_context(), name)
 
 
 @_operation(contract.OPS_MAILBOXES)
 def mailboxes(
-    self: Task[Any, Any], server: str = "", group: str = "", state: str = "", older_than: str = "", most: int = 500
+    _: Task[Any, Any], server: str = "", group: str = "", state: str = "", older_than: str = "", most: int = 500
 ) -> dict[str, Any]:
     """Return the totals, and at most ``most`` of the mailboxes that are not well."""
     require_count("most", most)
@@ -139,7 +169,7 @@ def mailboxes(
     except ValueError as error:
         raise InvalidRequest(f"older_than: {error}") from None
     choice = health.MailboxChoice(server, group, state, older_than_s=older_than_s)
-    found = health.examine_mailboxes(_context(self, ""), choice)
+    found = health.examine_mailboxes(_context(), choice)
     return replace(found, rows=found.rows[:most]).to_dict()
 
 

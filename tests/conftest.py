@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,8 @@ def scripted() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Installation:
+def installation(tmp_path: Path, redis: Redis, shared_queue_server: QueueServer) -> Iterator[Installation]:
     """Settings, a list of mailboxes and an empty queue, for processes of ours."""
     assert redis.dbsize() == 0
-    return Installation(tmp_path, shared_queue_server.url)
+    with closing(Installation(tmp_path, shared_queue_server.url)) as ours:
+        yield ours

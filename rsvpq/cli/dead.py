@@ -57,6 +57,14 @@ _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation of 
 _why = click.option("--why", default="", help="Reason to record in the audit.")
 
 
+def _settling(command: _Command) -> Callable[..., Any]:
+    """Add the arguments and options of the commands that settle dead items."""
+    result: Callable[..., Any] = command
+    for add in (config_option, json_option, who_option, _why, _yes, _which, _all, _ids):
+        result = add(result)
+    return result
+
+
 @click.group(invoke_without_command=True)
 @_most
 @_which
@@ -111,14 +119,7 @@ def show(item_id: str, as_json: bool, config_file: Path | None) -> None:
 
 
 @dead.command()
-@_ids
-@_all
-@_which
-@_yes
-@_why
-@who_option
-@json_option
-@config_option
+@_settling
 def retry(**options: Any) -> None:
     """Put dead items back at the head of their lanes and reset their attempts.
 
@@ -128,14 +129,7 @@ def retry(**options: Any) -> None:
 
 
 @dead.command()
-@_ids
-@_all
-@_which
-@_yes
-@_why
-@who_option
-@json_option
-@config_option
+@_settling
 def drop(**options: Any) -> None:
     """Give up dead items for good: no scan offers these messages again."""
     _settle("drop", **options)

@@ -14,9 +14,9 @@ import errno
 import select
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from http.cookiejar import CookieJar
@@ -64,6 +64,16 @@ class Lost(Exception):
     """The request may have reached the server, and there is no complete response to it."""
 
 
+@dataclass(slots=True)
+class SeenCertificate:
+    """The certificate that the last handshake with a server has shown, whichever thread did it.
+
+    :param end_s: when it ends, in seconds since the epoch; 0 if there was no handshake.
+    """
+
+    end_s: float = 0.0
+
+
 class Connection:
     """A connection for one thread; opened on demand, and again after it was lost.
 
@@ -106,9 +116,9 @@ class Connection:
         self._cookies = CookieJar() if keep_cookies else None
         self._listings = listings
         self._dropped_cookies = dropped_cookies
-        #: Takes when the server's certificate ends, in seconds since the epoch, after each handshake.
-        self.certified: Callable[[float], None] = lambda _: None
-        self._poll = select.poll()
+        #: Is told of each handshake. It must not lead back to the owner of the connection: in a cycle of references,
+        #: only the collector would close it.
+        self.certificate = SeenCertificate()
 
     def send(self, request: HttpRequest, until: float) -> HttpResponse:
         """Send one request and read the whole response, whatever its status.
@@ -139,6 +149,7 @@ class Connection:
     def adopt(self, connected: PlainSocket | TlsSocket) -> PlainSocket | TlsSocket:
         """Use a socket that was just connected to the server."""
         self._socket, self._fresh = connected, True
+        self._poll = select.poll()  # instead of unregistering at the end: a socket may be closed before its connection
         self._poll.register(connected, select.POLLIN)
         return connected
 
@@ -148,7 +159,6 @@ class Connection:
             self._response.close()
             self._response = None
         if self._socket is not None:
-            self._poll.unregister(self._socket)
             self._socket.close()
             self._socket, self._fresh = None, False
 
@@ -243,7 +253,7 @@ class Connection:
             raise NotConnected(*tls.handshake_failure(error)) from None
         certificate: Any = secure.getpeercert() or {}
         with suppress(KeyError, ValueError):  # a form of the date that the standard library does not read
-            self.certified(ssl.cert_time_to_seconds(certificate["notAfter"]))
+            self.certificate.end_s = ssl.cert_time_to_seconds(certificate["notAfter"])
         return self.adopt(secure)
 
     def _log_in(self, auth: ConnectionAuth, request: HttpRequest, refusal: HTTPResponse, until: float) -> HTTPResponse:

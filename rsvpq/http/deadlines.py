@@ -57,6 +57,10 @@ class _DeadlineSocket(socket.socket):
     _pause_s = inf
     _end = inf
 
+    def __del__(self) -> None:
+        """Close, with no warning: a connection ends with its thread, and the collector may take its socket first."""
+        self.close()
+
     def allow(self, pause_s: float, total_s: float) -> None:
         """From now on, let each read or write wait ``pause_s``, and all of them together ``total_s``."""
         self._pause_s, self._end = pause_s, monotonic() + total_s

@@ -58,14 +58,13 @@ class FormsLogin:
     """
 
     def __init__(
-        self, account: Forms, origin: str, root: str, send: SendOnce, application: Application, credential: Credential
+        self, account: Forms, origin: str, root: str, application: Application, credential: Credential
     ) -> None:
         if not account.allow_http and urlsplit(origin).scheme != "https":
             raise ValueError("a login form over http sends the password unencrypted; use https, or allow http")
         self._account = account
         self._origin = origin
         self._root = Target(root)
-        self._send = send
         self._probe, self._pages = application.probe, application.login_pages
         self._credential = credential
         # The thread that holds the first lock logs in; the second protects the attributes below, and is held briefly.
@@ -78,9 +77,10 @@ class FormsLogin:
         self._logins = 0
         self._failure: ExchangeError | None = None
 
-    def session(self, wait_s: float = LONGEST_WAIT_S) -> Session:
+    def session(self, send: SendOnce, wait_s: float = LONGEST_WAIT_S) -> Session:
         """Return the session of this process; the first thread logs in, and the others wait for it.
 
+        :param send: is not kept: in a cycle of references, only the collector would close the server's connections.
         :param wait_s: the most seconds to wait for another thread.
         :raises ExchangeError: the login failed; the threads that waited for it get the same error.
         """
@@ -96,9 +96,9 @@ class FormsLogin:
                 raise copy(self._failure)
             self._logins += 1
             try:
-                cookies = self._log_in(wait_s)
+                cookies = self._log_in(send, wait_s)
             except ExchangeError as error:
-                self._failure = error
+                self._failure = copy(error)  # without the traceback, which has the server
                 raise
             self._failure = None
             with self._lock:
@@ -142,11 +142,11 @@ class FormsLogin:
         except ValueError:
             return False
 
-    def _log_in(self, wait_s: float) -> dict[str, str]:
+    def _log_in(self, send: SendOnce, wait_s: float) -> dict[str, str]:
         what = f"login at {self._origin}"
         with self._credential.attempt(what, wait_s, self._origin) as attempt:
             for _ in range(2):
-                posted, cookies, form = self._fill_in(what)
+                posted, cookies, form = self._fill_in(send, what)
                 # "ended" is not about the password but about the form: it was shown too long ago, or by a server that
                 # was restarted since.
                 if self._pages.login(posted) != "ended":
@@ -154,7 +154,7 @@ class FormsLogin:
             else:
                 text = f"{what}: the login form was sent twice, and each time the server reported an ended session"
                 raise Busy(text, LOGIN_DELAY_S)  # a directory may have counted two failed logons
-            refusal = self._refusal(what, posted, cookies)
+            refusal = self._refusal(send, what, posted, cookies)
             if refusal:
                 self._credential.refused(attempt)
                 raise LoginRefused(
@@ -163,15 +163,15 @@ class FormsLogin:
             self._credential.accepted(attempt)
         return cookies
 
-    def _fill_in(self, what: str) -> tuple[HttpResponse, dict[str, str], _Form]:
+    def _fill_in(self, send: SendOnce, what: str) -> tuple[HttpResponse, dict[str, str], _Form]:
         """Send the filled-in form; return the response, the cookies that may be the session, and the form."""
-        page, path, cookies = self._login_page(what)
+        page, path, cookies = self._login_page(send, what)
         form = self._form(page, path)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Cookie": _cookie({**self._pages.cookies, **cookies}),
         }
-        response = self._send(HttpRequest("POST", form.path, headers, urlencode(form.fields).encode()))
+        response = send(HttpRequest("POST", form.path, headers, urlencode(form.fields).encode()))
         self._raise_failure(what, response)
         page_path = urlsplit(path).path.lower()
         self._page = "" if page_path.startswith(self._root.lower()) else page_path
@@ -179,7 +179,7 @@ class FormsLogin:
         merged = _merged(cookies, _given(response.cookies))
         return response, self._session_cookies(merged) or merged, form
 
-    def _refusal(self, what: str, posted: HttpResponse, cookies: Mapping[str, str]) -> str:
+    def _refusal(self, send: SendOnce, what: str, posted: HttpResponse, cookies: Mapping[str, str]) -> str:
         """Return what shows that the login was refused; '' if it was not."""
         if self._pages.login(posted) == "refused":
             return "the redirect gives that as the reason"
@@ -187,7 +187,7 @@ class FormsLogin:
             return "it was returned again"
         # Probe twice: the servers behind a load balancer may not know a new session at once. A probe costs no logon.
         for _ in range(2):
-            probed = self._send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
+            probed = send(self._probe.at(self._root, {"Cookie": _cookie(cookies)}))
             if self.is_login(probed) or probed.status == HTTPStatus.UNAUTHORIZED:
                 continue
             if probed.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -195,12 +195,12 @@ class FormsLogin:
             return ""
         return "a probe with its cookies was asked to log in"
 
-    def _login_page(self, what: str) -> tuple[bytes, Target, dict[str, str]]:
+    def _login_page(self, send: SendOnce, what: str) -> tuple[bytes, Target, dict[str, str]]:
         """Return the login page, its path, and the cookies that were set on the way to it."""
         path, cookies = self._root, dict[str, str]()
         for _ in range(_MOST_REDIRECTS):
             # A plain GET: other requests may be refused with 440 instead of being redirected to the page.
-            response = self._send(HttpRequest("GET", path, {"Cookie": _cookie(cookies)} if cookies else {}))
+            response = send(HttpRequest("GET", path, {"Cookie": _cookie(cookies)} if cookies else {}))
             cookies = _merged(cookies, _given(response.cookies))
             if response.status == HTTPStatus.UNAUTHORIZED:
                 raise Busy(f"{what}: the server has no login form; correct auth in the settings")

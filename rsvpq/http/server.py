@@ -16,7 +16,7 @@ from rsvpq.http import tls
 from rsvpq.http.application import Application
 from rsvpq.http.auth import Basic, ConnectionAuth, Forms
 from rsvpq.http.body import TooLarge
-from rsvpq.http.connection import Connection, Lost, NotConnected
+from rsvpq.http.connection import Connection, Lost, NotConnected, SeenCertificate
 from rsvpq.http.credential import LONGEST_WAIT_S, Credential, LoginAttempt
 from rsvpq.http.deadlines import Timeouts
 from rsvpq.http.forms import FormsLogin
@@ -79,17 +79,20 @@ class Server:
         self._auth = auth if isinstance(auth, ConnectionAuth) else None
         self._forms: FormsLogin | None = None
         if isinstance(auth, Forms):
-            application = self.application
-            self._forms = FormsLogin(auth, self.origin, self.root, self._send_once, application, self._credential)
+            self._forms = FormsLogin(auth, self.origin, self.root, self.application, self._credential)
         self._timeouts = timeouts or Timeouts()
         self._context = tls.shared_context(tls_minimum, ca_bundle) if parts.scheme == "https" else None
         # A path where the account was accepted, to distinguish a wrong password from a path that it may not open.
         self._accepted_at: Target | None = None
         # Whether this server has signed a response; only then does a 404 without the signature come from a filter.
         self._signs = False
-        #: When the certificate ends that the last handshake has shown, in seconds since the epoch; 0 if none was.
-        self.certificate_end_s = 0.0
+        self._certificate = SeenCertificate()
         self._threads = local()
+
+    @property
+    def certificate_end_s(self) -> float:
+        """When the certificate ends that the last handshake has shown, in seconds since the epoch; 0 if none was."""
+        return self._certificate.end_s
 
     @contextmanager
     def for_item(self, lease: Lease) -> Iterator[None]:
@@ -160,7 +163,7 @@ class Server:
         Any request may be repeated then: if the login form was returned, the request was not executed.
         """
         for again in (False, True):
-            session = forms.session(self._wait_s)
+            session = forms.session(self._send_once, self._wait_s)
             own = {"Cookie": session.cookie}
             response = self._send_once(replace(request, headers={**request.headers, **own}), effect=effect)
             if response.status == HTTPStatus.UNAUTHORIZED:
@@ -310,11 +313,8 @@ class Server:
                 listings=self.application.listings,
                 dropped_cookies=self.application.dropped_cookies,
             )
-            connection.certified = self._note_certificate
+            connection.certificate = self._certificate
         return connection
-
-    def _note_certificate(self, end_s: float) -> None:
-        self.certificate_end_s = end_s
 
 
 def _may_be_content(request: HttpRequest, response: HttpResponse, *, effect: bool) -> bool:

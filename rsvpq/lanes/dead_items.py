@@ -1,6 +1,6 @@
 """Find, retry and drop dead items."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -112,18 +112,17 @@ class DeadItems:
 
         :returns: ``retried`` for each item, or its unchanged state; ``unknown`` if there is no such item.
         """
-        return self._settle("retry", item_ids, action)
+        return self._settle("retry", {one: (one, f"{action.token}:{one}", action.who, action.why) for one in item_ids})
 
     def drop(self, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
         """Give up dead items for good; no scan offers them again.
 
         :returns: ``dropped`` for each item, or its unchanged state; ``unknown`` if there is no such item.
         """
-        return self._settle("drop", item_ids, action)
+        return self._settle("drop", {one: (one, action.who, action.why) for one in item_ids})
 
-    def _settle(self, script: str, item_ids: Sequence[str], action: OperatorAction) -> dict[str, str]:
+    def _settle(self, script: str, args: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
         with self._namespace.redis.pipeline(transaction=False) as pipe:
-            for item_id in item_ids:
-                token = f"{action.token}:{item_id}"
-                self._namespace.call(script, item_id, token, action.who, action.why, pipe=pipe)
-            return dict(zip(item_ids, pipe.execute(), strict=True))
+            for of_item in args.values():
+                self._namespace.call(script, *of_item, pipe=pipe)
+            return dict(zip(args, pipe.execute(), strict=True))

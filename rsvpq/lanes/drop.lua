@@ -3,9 +3,8 @@
 -- KEYS[1]   namespace
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis
 -- ARGV[2]   item id
--- ARGV[3]   token, unique to this action and item
--- ARGV[4]   who, for the audit
--- ARGV[5]   why, for the audit
+-- ARGV[3]   who, for the audit
+-- ARGV[4]   why, for the audit
 -- Returns   'dropped' | 'unknown' (no such item) | the unchanged state of an item that is neither dead nor dropped
 -- Replay    finds the item dropped, and changes nothing
 
@@ -17,8 +16,7 @@ tally(f[3], 'dead', -1)
 -- It never expires, unlike a done item: that one is marked in the mailbox, and this one may lie there unmarked.
 redis.call('DEL', item_key(id))
 redis.call('HSET', item_key(id), 'state', 'dropped', 'generation', f[5] or 0, 'finished', f[5] or 0,
-  'mailbox', f[2] or '', 'server', f[3] or '', 'attempts', f[6] or 0, 'reason', ARGV[5])
-is_first(ARGV[3])
+  'mailbox', f[2] or '', 'server', f[3] or '', 'attempts', f[6] or 0, 'reason', ARGV[4])
 count('dropped', 1, f[3] or nil)
-audit('operator', { id, f[4], f[3] }, { who = ARGV[4], step = 'drop', reason = ARGV[5] })
+audit('operator', { id, f[4], f[3] }, { who = ARGV[3], step = 'drop', reason = ARGV[4] })
 return 'dropped'

@@ -12,7 +12,7 @@ from rsvpq.lanes.drafts import StoredDrafts
 from rsvpq.lanes.last_scans import LastScan, read_last_scans
 from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.registrations import Registrations, ScheduleClaims
+from rsvpq.lanes.registrations import Registrations, ScheduleClaims, TaskClaims
 from rsvpq.lanes.repair import Repair
 from rsvpq.lanes.revisions import Revisions
 from rsvpq.lanes.run_results import RunResults
@@ -51,6 +51,7 @@ class Lanes:
         self.drafts = StoredDrafts(self.namespace)
         self.registrations = Registrations(self.namespace)
         self.schedule = ScheduleClaims(self.namespace)
+        self.tasks = TaskClaims(self.namespace)
         self.revisions = Revisions(self.namespace)
         self.schema = LedgerSchema(self.namespace)
         self.certificates = Certificates(self.namespace)

@@ -1,4 +1,4 @@
-"""Registrations of processes, and their claims of periods of scheduled scans.
+"""Registrations of processes, and their claims: of the runs of schedules, and of the tasks of operators.
 
 Processes report progress in one sorted set of process ids for each role and host. The score of an id is the time (of
 its host) until which the process counts as alive; the key expires after the last report.
@@ -15,6 +15,8 @@ from rsvpq.lanes.namespace import Namespace
 _MUCH = 10
 #: Seconds after its last report from which a host is forgotten; a container has a new name each time.
 _HOST_IS_GONE_S = 86_400
+#: Seconds for which the claim of a task is kept: longer than the broker waits before it delivers a message again.
+_TASK_CLAIMED_S = 86_400
 
 
 class Registrations:
@@ -105,3 +107,26 @@ class ScheduleClaims:
         :param latest: the latest run that anybody can have claimed by now.
         """
         return bool(self._namespace.call("claim_run", group, timetable, run, latest))
+
+
+class TaskClaims:
+    """The claims of one namespace on tasks that change something, so that none is carried out twice."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+
+    def claim(self, task: str, owner: str) -> bool:
+        """Claim a task; return whether nobody has claimed it within the last day.
+
+        :param task: its id and whatever else distinguishes it. :param owner: unique to this call: the claim is still
+            this one's if Redis' reply was lost, and the command is repeated.
+        """
+        redis, key = self._namespace.redis, self._key(task)
+        return bool(redis.set(key, owner, nx=True, ex=_TASK_CLAIMED_S)) or redis.get(key) == owner
+
+    def withdraw(self, task: str) -> None:
+        """Withdraw the claim of a task that has changed nothing."""
+        self._namespace.redis.delete(self._key(task))
+
+    def _key(self, task: str) -> str:
+        return self._namespace.key("claimed", task)

@@ -13,13 +13,13 @@
 local id = ARGV[2]
 local f = redis.call('HMGET', item_key(id), 'state', 'mailbox', 'server', 'facts', 'offered')
 local mailbox, server = f[2], f[3]
-if redis.call('EXISTS', P .. ':told:' .. ARGV[3]) == 1 then return 'retried' end
+if is_done(ARGV[3]) then return 'retried' end
 if f[1] ~= 'dead' then return f[1] or 'unknown' end
 if not (mailbox and server) then
   quarantine_item(id, 'item-incomplete', mailbox, server)
   return 'unknown'
 end
-is_first(ARGV[3])
+note_done(ARGV[3])
 redis.call('ZREM', P .. ':dead', id)
 tally(server, 'dead', -1)
 redis.call('HSET', item_key(id), 'attempts', 0)

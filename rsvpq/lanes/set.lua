@@ -4,7 +4,7 @@
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis
 -- ARGV[2]   scope: 'all' | 'mailbox' | 'group' | 'server'
 -- ARGV[3]   name; '' for all
--- ARGV[4]   token, unique to this action, for the audit; '' to record nothing
+-- ARGV[4]   token, unique to this action; '' to record nothing
 -- ARGV[5]   who
 -- ARGV[6]   what, such as pause, resume, limit or confirm
 -- ARGV[7]   why
@@ -16,9 +16,11 @@
 --           'confirmed' of all also that of every group. Also: paused_for, after paused (microseconds until the pause
 --           ends), and pause_ended (the time at which a pause was to end: nothing is done if that is not the present one)
 -- Returns   1; 0 if nothing was done
--- Replay    sets the same values again; the token, which is kept for an hour, prevents a second record
+-- Replay    returns 1 by the token, which is kept for an hour, and changes nothing: others may have acted since. Without
+--           a token, sets the same values again
 
-local scope, name = ARGV[2], ARGV[3]
+local scope, name, token = ARGV[2], ARGV[3], ARGV[4]
+if token ~= '' and is_done(token) then return 1 end
 local key = scope == 'all' and P .. ':cfg' or P .. ':' .. scope .. ':' .. name
 local pauses, member = P .. ':pauses', scope .. ' ' .. name
 local function end_pause()
@@ -65,7 +67,8 @@ if not (live[1] or live[2] or live[3]) then
 elseif ARGV[6] == 'limit' then
   redis.call('HSET', key, 'live_by', ARGV[5], 'live_at', NOW)
 end
-if ARGV[4] ~= '' and is_first(ARGV[4]) then
+if token ~= '' then
+  note_done(token)
   audit('operator', { '', ARGV[9], ARGV[10] }, { who = ARGV[5], step = ARGV[6], reason = ARGV[7], note = ARGV[8] })
 end
 -- A scan of the mailbox that waits for another attempt is tried now: the operator says that the cause is repaired.

@@ -36,14 +36,12 @@ class LedgerContext:
     """One operator at one installation of which only Redis is known: enough to pause everything, and to resume.
 
     :param who: the operator's name for the audit; '' for the user of this process.
-    :param token: identifies a repetition of the same action, such as a task id; '' for a new token for each action.
     """
 
     redis: RedisSettings
     lanes: Lanes
     audit: Audit
     who: str = ""
-    token: str = ""
 
     def resolve_name(self, scope: Scope, name: str) -> str:
         """Return '', the name of the scope ``all``.
@@ -60,8 +58,7 @@ class LedgerContext:
     ) -> OperatorAction:
         """Return the record of an operator action, for the audit."""
         action = self.audit.action(what, scope, name, why=why, values=values)
-        action = replace(action, who=self.who) if self.who else action
-        return replace(action, token=self.token) if self.token else action
+        return replace(action, who=self.who) if self.who else action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +90,14 @@ class OperatorContext(LedgerContext):
         return select(read_mailboxes(self.settings.mailboxes, self.settings), names=[name])[0]
 
 
-def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> OperatorContext:
+def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "") -> OperatorContext:
     """Return a context for this installation; it connects to Redis when it is first used.
 
     :param lanes: None for those of a command, see :func:`rsvpq.wiring.command_lanes`.
     """
     lanes = lanes or wiring.command_lanes(settings.redis)
     audit = wiring.make_audit(settings, lanes)
-    return OperatorContext(redis=settings.redis, settings=settings, lanes=lanes, audit=audit, who=who, token=token)
+    return OperatorContext(redis=settings.redis, settings=settings, lanes=lanes, audit=audit, who=who)
 
 
 def open_ledger(redis: RedisSettings, *, who: str = "") -> LedgerContext:

@@ -95,6 +95,32 @@ def test_a_pause_and_a_resume_are_recorded_in_the_audit_with_their_caller(stack:
     ]
 
 
+def outcome(stack: Stack, lanes: Lanes, task: str, task_id: str, **arguments: Any) -> dict[str, Any]:
+    """Send a task under this id, and return its stored result; Flower would show the first one of that id."""
+    key = f"rsvpq:celery-task-meta-{task_id}"
+    lanes.namespace.redis.delete(key)
+    stack.ask_flower(f"/api/task/async-apply/{task}", {"kwargs": arguments, "task_id": task_id})
+    stored: dict[str, Any] = json.loads(until(lambda: lanes.namespace.redis.get(key), f"{task} has ended"))
+    return stored
+
+
+def test_a_task_that_is_delivered_again_is_neither_carried_out_nor_recorded_again(stack: Stack, lanes: Lanes) -> None:
+    """Otherwise a pause could come back after it was undone, and the audit would not say by whom."""
+    asked = {"scope": "server", "name": "mail0", "reason": "fire", "who": "dora"}
+    before = operator_records(lanes)
+    assert outcome(stack, lanes, "ops.pause", "one", **asked)["status"] == "SUCCESS"
+    assert outcome(stack, lanes, "ops.resume", "one", **asked)["result"] == "resumed: server mail0"  # another task
+    again = outcome(stack, lanes, "ops.pause", "one", **asked)
+    assert (again["status"], "begun before" in str(again["result"])) == ("FAILURE", True)
+    assert result(stack, "ops.status")["servers"]["mail0"]["paused"] is None
+    assert [step for step, _, _ in operator_records(lanes)[len(before) :]] == ["pause", "resume"]
+
+
+def test_a_task_that_has_changed_nothing_may_be_sent_again(stack: Stack, lanes: Lanes) -> None:
+    for _ in range(2):
+        assert "no server" in str(outcome(stack, lanes, "ops.pause", "wrong", scope="server", name="mail9")["result"])
+
+
 def test_a_group_is_paused_by_its_name(stack: Stack) -> None:
     (group,) = {box["language"] for box in stack.exchange.ask("mailboxes") if box["mailbox"] == ADELE.name}
     paused = result(stack, "ops.pause", scope="group", name=group, reason="wrong rule", who="brian", lasts="2h")

@@ -1,21 +1,26 @@
 """The HTTP connection by itself: what goes out, how often the kernel is asked, and how a body is decoded."""
 
+import gc
 import gzip
 import sys
+import weakref
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
+from time import monotonic
 from types import FrameType
 from typing import Any
 
 import pytest
 
-from rsvpq.http.connection import Connection, Lost, NotConnected
-from rsvpq.http.deadlines import Timeouts
+from rsvpq.http.auth import Basic, Forms
+from rsvpq.http.connection import Connection, Lost, NotConnected, open_socket
+from rsvpq.http.deadlines import PlainSocket, Timeouts
 from rsvpq.http.message import HttpRequest, HttpResponse, Target
-from rsvpq.mail.errors import Malformed
+from rsvpq.http.server import Server
+from rsvpq.mail.errors import Busy, Malformed
 from testbed.processes import WAIT_S
 from tests.support.scripted_server import ScriptedServer, play
 
@@ -127,3 +132,43 @@ def test_no_time_left_is_no_lost_request(scripted: ScriptedServer) -> None:
         with pytest.raises(NotConnected, match="no time left"):
             connection.send(HttpRequest("PUT", Target("/x")), until=-inf)
     assert len(scripted.requests) == 1
+
+
+@pytest.mark.parametrize("auth", [Basic("Basic YTpi"), Forms("anna", "secret", allow_http=True)])
+def test_a_server_that_is_replaced_ends_with_its_connections_at_once(
+    scripted: ScriptedServer, auth: Basic | Forms
+) -> None:
+    """And not when the collector comes by: each connection costs the mail server something."""
+    scripted.script(play(200), play(401))
+    server = Server(scripted.url, auth)
+    ended = weakref.ref(server)
+    gc.disable()
+    try:
+        with suppress(Busy):  # there is no login form
+            server.send("GET", "/x", headers={})
+        assert scripted.connections == 1
+        del server
+        assert ended() is None
+    finally:
+        gc.enable()
+
+
+def test_a_socket_may_be_collected_before_its_connection(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collector takes first what is older, as a socket is that it has looked at before: here by its making."""
+    host, _, port = scripted.url.removeprefix("http://").partition(":")
+    complaints: list[Any] = []
+    gc.disable()
+    try:
+        older = PlainSocket.of(open_socket(host, int(port), monotonic() + WAIT_S))
+        connection = Connection(scripted.url, Timeouts())
+        connection.adopt(older)
+        circle: list[object] = [connection]
+        circle.append(circle)
+        del older, connection, circle
+        monkeypatch.setattr(sys, "unraisablehook", lambda found: complaints.append(found.exc_value))
+        gc.collect(0)
+    finally:
+        gc.enable()
+    assert complaints == []

@@ -7,7 +7,8 @@ from importlib.resources.abc import Traversable
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, Lanes, Scope, StartResult
+from rsvpq.audit.log import AuditLog, Filter
+from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, Scope, StartResult
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.scripts import SCRIPTS, SHARED
 from tests.support.lane_client import ClockedLanes
@@ -222,3 +223,25 @@ def test_without_a_clock_of_a_test_redis_own_clock_decides(redis: Redis) -> None
     now_s, _ = redis.time()
     waits_until_us = lanes.namespace.redis.zscore("{rsvpq}:wait", "adele")
     assert 3590 < waits_until_us / 1e6 - now_s < 3601
+
+
+def test_an_operators_change_that_is_repeated_undoes_nothing_that_was_done_since(
+    lanes: ClockedLanes,
+) -> None:
+    """As redis-py repeats it when a reply was lost, for half a minute: what happens then would be in no audit."""
+    stop, go = OperatorAction("anna", "pause"), OperatorAction("brian", "resume")
+    lanes.controls.pause("all", reason="fire", action=stop)
+    lanes.controls.resume("all", action=go)
+    lanes.controls.pause("all", reason="fire", action=stop)
+    assert lanes.snapshot.pause("all") is None
+    records = AuditLog(lanes).read(Filter(events=frozenset({"operator"})))
+    assert [(record["who"], record["step"]) for record in records] == [("anna", "pause"), ("brian", "resume")]
+
+
+def test_a_task_is_claimed_once_and_again_only_after_it_has_changed_nothing(lanes: ClockedLanes) -> None:
+    assert lanes.tasks.claim("pause", "one")
+    assert lanes.tasks.claim("pause", "one")  # the reply was lost, and redis-py repeats the command
+    assert not lanes.tasks.claim("pause", "two")
+    assert lanes.tasks.claim("resume", "two")
+    lanes.tasks.withdraw("pause")
+    assert lanes.tasks.claim("pause", "two")

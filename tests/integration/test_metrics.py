@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +37,13 @@ def lanes(installation: Installation) -> Lanes:
     known.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "first"))])
     finish(known, "done", "done:scanned", totals=ScanTotals(9, 7, 0, {"over-the-cap": 7}))
     return known
+
+
+@pytest.fixture
+def ours(tmp_path: Path, server: QueueServer) -> Iterator[Installation]:
+    """An installation whose queue server is this test's alone."""
+    with closing(Installation(tmp_path, server.url)) as installation:
+        yield installation
 
 
 def offer(lanes: Lanes, *items: str, mailbox: Mailbox = ADELE) -> None:
@@ -224,8 +233,7 @@ def an_hour_ago(lanes: Lanes) -> Lanes:
 # -- Redis ---------------------------------------------------------------------------------------------------------
 
 
-def test_memory_has_a_limit_only_if_redis_has_one(tmp_path: Path, server: QueueServer) -> None:
-    ours = Installation(tmp_path, server.url)
+def test_memory_has_a_limit_only_if_redis_has_one(ours: Installation, server: QueueServer) -> None:
     assert (of(ours).value("rsvpq_redis_memory_bytes") or 0) > 0
     assert of(ours).value("rsvpq_redis_memory_limit_bytes") is None
     with server.client() as client:
@@ -233,8 +241,7 @@ def test_memory_has_a_limit_only_if_redis_has_one(tmp_path: Path, server: QueueS
     assert of(ours).value("rsvpq_redis_memory_limit_bytes") == 64 << 20
 
 
-def test_without_permission_for_info_only_the_memory_is_missing(tmp_path: Path, server: QueueServer) -> None:
-    ours = Installation(tmp_path, server.url)
+def test_without_permission_for_info_only_the_memory_is_missing(ours: Installation, server: QueueServer) -> None:
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "default", "-info")
     found = of(ours)
@@ -242,8 +249,9 @@ def test_without_permission_for_info_only_the_memory_is_missing(tmp_path: Path, 
     assert found.value("rsvpq_redis_memory_bytes") is None
 
 
-def test_nothing_looks_healthy_while_redis_is_away_or_refuses_to_be_read(tmp_path: Path, server: QueueServer) -> None:
-    ours = Installation(tmp_path, server.url)
+def test_nothing_looks_healthy_while_redis_is_away_or_refuses_to_be_read(
+    ours: Installation, server: QueueServer
+) -> None:
     report_processes(ours.lanes(), "scan", "answer")
     assert of(ours).value("rsvpq_up") == of(ours).value("rsvpq_redis_up") == 1
     with server.client() as client:
@@ -291,8 +299,8 @@ def test_a_process_serves_what_it_reads_at_each_scrape(installation: Installatio
         part.end()
 
 
-def test_a_process_that_was_started_without_redis_finds_it_later(tmp_path: Path, server: QueueServer) -> None:
-    ours, port = Installation(tmp_path, server.url), free_port()
+def test_a_process_that_was_started_without_redis_finds_it_later(ours: Installation, server: QueueServer) -> None:
+    port = free_port()
     ours.lanes()
     server.part.end()
     part = started(ours, port)

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain, repeat
 
+from tests.support.listening import listening
+
 Pieces = Callable[[], Iterator[bytes]]
 
 
@@ -41,27 +43,9 @@ class DrippingServer:
 @contextmanager
 def dripping_server() -> Iterator[DrippingServer]:
     """Start such a server on a free port of 127.0.0.1."""
-    server, threads = DrippingServer(), list[threading.Thread]()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-        def accept() -> None:
-            with suppress(OSError):
-                while True:
-                    thread = threading.Thread(target=server.serve, args=(listener.accept()[0],))
-                    threads.append(thread)
-                    thread.start()
-
-        acceptor = threading.Thread(target=accept)
-        acceptor.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-            listener.shutdown(socket.SHUT_RDWR)
-            acceptor.join()
-            for thread in threads:
-                thread.join()
+    server = DrippingServer()
+    with listening(server.serve, server.stop) as server.url:
+        yield server
 
 
 def endlessly(head: bytes, piece: bytes) -> Pieces:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from redis import Redis
 
@@ -44,6 +45,7 @@ class Installation:
         self.directory = directory
         self.redis_url = redis_url
         self.config = directory / "rsvpq.toml"
+        self._opened = WeakSet[Lanes]()
         self.write(extra)
 
     def write(self, extra: str = "") -> None:
@@ -70,8 +72,14 @@ class Installation:
         """Return the lanes of the installation, configured."""
         settings = self.settings
         lanes = wiring.make_lanes(settings)
+        self._opened.add(lanes)
         wiring.configure(lanes, settings)
         return lanes
+
+    def close(self) -> None:
+        """Close the connections of the lanes that there still are: the traceback of an error can keep them."""
+        for lanes in self._opened:
+            lanes.namespace.redis.close()
 
     def rsvpq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end."""

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from testbed.processes import RUN_S, WAIT_S, until
-from testbed.stack import Stack
+from testbed.simulated_exchange import World
+from testbed.stack import Pace, Plan, Stack
 from tests.support.forked_command import run_rsvpq
 
 #: Short timeouts, so that leases may be short and a killed worker's items come back soon.
@@ -14,6 +17,22 @@ QUICK = 'connect_timeout = "1s"\nread_timeout = "2s"\n'
 QUICK_LEASES = '[lanes]\nrelease_lease = "5s"\nrun_lease = "7s"\n'
 #: The simulator does at once what it does, so that nobody has to wait for two minutes whether an effect still shows.
 QUICK_SETTLE = 'settle = "8s"\n'
+
+
+def busy_plan(**others: Any) -> Plan:
+    """Return a plan whose work takes long enough to kill something at it, and comes back soon: small and quick.
+
+    :param others: as :class:`Plan` takes them.
+    """
+    world = World(mailboxes=12, requests=6, responses=3, servers=2, seed=11, latency_ms=20)
+    paces = (Pace(50, 20, 1), Pace(50, 20, 1), Pace(200, 50, 8))
+    return Plan(world, *paces, extra=f"{QUICK_LEASES}[retry]\n{QUICK_SETTLE}", server_extra=QUICK, **others)
+
+
+def require_answered_once(requests: Mapping[str, int]) -> None:
+    """Require of the oracle's count of requests that each was answered, and none twice."""
+    assert requests["answered_once"] + requests["outdated"] == requests["seeded"]
+    assert requests["answered_twice"] == 0
 
 
 def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes, ScanTotals
+from rsvpq.lanes import Item, Lanes, Release, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.metrics.troubles import Severity
 from rsvpq.tasks import contract
@@ -112,13 +112,19 @@ def processes_have_other_settings(installation: Installation) -> None:
     lanes.revisions.report("here:4713", live.report("here:4713", "answer").to_text(), 300)
 
 
-def server_is_held(installation: Installation, seconds: float = 3600) -> None:
-    """Hold a server, for an hour if nothing else is said."""
-    lanes = healthy(installation)
-    item = Item("held", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
+def _started(lanes: Lanes, item_id: str) -> Release:
+    """Let a worker start an item, the only one that there is."""
+    item = Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
     lanes.ledger.offer(contract.lane_of(ADELE), [item])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
+    return release
+
+
+def server_is_held(installation: Installation, seconds: float = 3600) -> None:
+    """Hold a server, for an hour if nothing else is said."""
+    lanes = healthy(installation)
+    release = _started(lanes, "held")
     lanes.ledger.finish(
         *(release.id, release.generation, "worker", "throttled"),
         label="throttled",
@@ -137,10 +143,7 @@ def scans_are_old(installation: Installation) -> None:
 def waits_for_a_person(installation: Installation) -> None:
     """Let the policy leave a message to a person."""
     lanes = installation.lanes()
-    item = Item("asks", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
-    lanes.ledger.offer(contract.lane_of(ADELE), [item])
-    (release,) = lanes.ledger.release()
-    lanes.ledger.start(release.id, release.generation, "worker")
+    release = _started(lanes, "asks")
     lanes.ledger.finish(
         *(release.id, release.generation, "worker", "left"),
         label="done:left",

@@ -1,6 +1,7 @@
 """A scrape of the metrics, as Prometheus reads it."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -43,5 +44,6 @@ class Scrape:
 def scrape(settings: Settings) -> Scrape:
     """Scrape an installation in this process, in the way that the metrics process does."""
     registry = CollectorRegistry()
-    registry.register(InstallationCollector(InstallationReader(settings)))
-    return Scrape.of(generate_latest(registry).decode())
+    with closing(InstallationReader(settings)) as reader:
+        registry.register(InstallationCollector(reader))
+        return Scrape.of(generate_latest(registry).decode())

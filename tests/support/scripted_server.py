@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.webdav.folders import Folders
 from testbed.processes import WAIT_S
+from tests.support.listening import listening
 
 #: Of the mailbox that such a server has, and a request in it.
 FOLDERS = Folders(
@@ -84,7 +85,7 @@ NOT_HTTP = Play(b"220 mail.example.com ESMTP ready\r\n", "close")
 class ScriptedServer:
     """Plays one answer per request, the last one again and again; remembers what it was asked."""
 
-    url: str
+    url: str = ""
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     #: Sent to whoever connects, before anything was asked.
@@ -150,25 +151,6 @@ def _read_request(stream: BinaryIO) -> Received | None:
 @contextmanager
 def scripted_server() -> Iterator[ScriptedServer]:
     """Start a server on a free port of 127.0.0.1, with a thread for each connection."""
-    threads = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = ScriptedServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                thread = threading.Thread(target=server.serve, args=(connection,), daemon=True)
-                threads.append(thread)
-                thread.start()
-
-        acceptor = threading.Thread(target=accept, daemon=True)
-        acceptor.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-            listener.shutdown(socket.SHUT_RDWR)
-            acceptor.join()
+    server = ScriptedServer()
+    with listening(server.serve, server.stop) as server.url:
+        yield server

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      not read
--- Returns   nothing; defines to_pending(), look_again(), to_dead(), is_first()
+-- Returns   nothing; defines to_pending(), look_again(), to_dead(), is_done(), note_done()
 
 local function to_pending(id, mailbox)
   redis.call('HSET', item_key(id), 'state', 'pending')
@@ -38,7 +38,11 @@ local function to_dead(id, server, reason)
   count('dead', 1, server)
 end
 
--- Return whether an operator action is done for the first time; its token is kept for an hour, for replays.
-local function is_first(token)
-  return redis.call('SET', P .. ':told:' .. token, '1', 'NX', 'EX', 3600) and true
+-- Return whether an operator action is done already, so that this is a replay of it; its token is kept for an hour.
+local function is_done(token)
+  return redis.call('EXISTS', P .. ':told:' .. token) == 1
+end
+
+local function note_done(token)
+  redis.call('SET', P .. ':told:' .. token, '1', 'EX', 3600)
 end
