@@ -1,12 +1,19 @@
 """Connections to the primary that Redis Sentinel names, and what they answer during a failover."""
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MasterDownError, NoPermissionError, RedisError, ResponseError
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
+
+#: Seconds between two questions who the primary is, while all is well.
+_ASK_AGAIN_S = 1.0
+#: At most one part in so many of a process' time goes into these questions, if no sentinel replies.
+_PART_OF_TIME = 10
 
 
 class Sentinels(Sentinel):
@@ -51,7 +58,8 @@ class _ToPrimary:
 
     redis-py asks them only in ``connect()``. A connection that was lost is connected again without it, to the server
     that was the primary before; if that one is back, and not yet told that it is a replica, what is written there is
-    lost.
+    lost. The same is true of a connection that is never lost, because the primary was stopped for a while, or only the
+    sentinels and the replicas cannot reach it. So they are asked while it is used, too.
     """
 
     def connect(self) -> None:
@@ -85,6 +93,19 @@ class _ToPrimary:
             where = f"{connection.host}:{connection.port}"
             raise RedisConnectionError(f"{where} is a replica, and a sentinel still names it as the primary")
 
+    def check_health(self) -> None:
+        """Leave a server that is not the primary any more; called before each command.
+
+        :raises RedisConnectionError: the sentinels name another one. This is not mended here: kombu waits for replies
+            on the socket that it knows.
+        """
+        connection: Any = self
+        super().check_health()  # type: ignore[misc]  # of the next base
+        named, used = _named(connection.connection_pool), (connection.host, connection.port)
+        if named not in (None, used):
+            connection.disconnect()
+            raise RedisConnectionError(f"{used[0]}:{used[1]} is not the primary any more, the sentinels say")
+
     def read_response(self, *args: Any, **options: Any) -> Any:
         """Read a response; a state that passes counts as a lost connection, and the command is repeated.
 
@@ -100,6 +121,21 @@ class _ToPrimary:
                 raise
             self.disconnect()  # type: ignore[attr-defined]  # as above
             raise RedisConnectionError(f"Redis is not available: {error}") from None
+
+
+def _named(pool: Any) -> Any:
+    """Return the address of the primary as the sentinels of a pool named it lately; None if they never did.
+
+    Only the thread that finds it is time asks them.
+    """
+    began = time.monotonic()
+    if began >= getattr(pool, "ask_at", 0.0):
+        pool.ask_at = began + _ASK_AGAIN_S
+        with suppress(RedisError):  # nobody knows another one
+            pool.get_master_address()
+        took_s = time.monotonic() - began
+        pool.ask_at = began + max(_ASK_AGAIN_S, took_s * _PART_OF_TIME)
+    return pool.master_address
 
 
 class PrimaryConnection(_ToPrimary, SentinelManagedConnection):

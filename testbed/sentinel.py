@@ -14,6 +14,8 @@ from testbed.processes import Part, free_port, until
 from testbed.queue_server import QueueServer, server_binary
 
 SERVICE = "rsvpq-main"
+#: As whom replicas and sentinels log in: so they can be cut off from a server that all others still reach.
+_WATCHER = "watcher"
 #: Milliseconds after which a sentinel counts a server as down: a test should not wait as long as an operator.
 _DOWN_AFTER_MS = 600
 #: Milliseconds; a failover that did not succeed is tried again after twice as long.
@@ -38,7 +40,11 @@ class Sentinel:
             f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} {quorum}",
             f"sentinel down-after-milliseconds {SERVICE} {_DOWN_AFTER_MS}",
             f"sentinel failover-timeout {SERVICE} {_FAILOVER_MS}",
-            *([f"sentinel auth-pass {SERVICE} {primary.password}"] if primary.password else []),
+            *(
+                [f"sentinel auth-user {SERVICE} {_WATCHER}", f"sentinel auth-pass {SERVICE} {primary.password}"]
+                if primary.password
+                else []
+            ),
             *([f"requirepass {password}", f"sentinel sentinel-pass {password}"] if password else []),
         ]
         self._config.touch(mode=0o600)  # it holds the password
@@ -93,7 +99,8 @@ class SentinelGroup:
         self.password, self.sentinel_password = password, sentinel_password
         self.servers: list[QueueServer] = []
         self.sentinels: list[Sentinel] = []
-        login = [f"masterauth {password}"] if password else []
+        user = f"user {_WATCHER} on >{password} ~* &* +@all"
+        login = [user, f"masteruser {_WATCHER}", f"masterauth {password}"] if password else []
         try:
             for number in range(servers):
                 folder = directory / f"redis-{number}"
@@ -139,6 +146,35 @@ class SentinelGroup:
             for replica in replicas:
                 replica.part.signal(signal.SIGCONT)
         return until(lambda: self._successor_of(killed), "another server is the primary")
+
+    @contextmanager
+    def frozen(self) -> Iterator[QueueServer]:
+        """Stop the primary by SIGSTOP, and yield its successor.
+
+        Afterwards it takes itself for the primary, and does what its clients ask, until the sentinels have looked at it
+        for about ten seconds and demote it.
+        """
+        stopped = self.primary
+        stopped.part.signal(signal.SIGSTOP)
+        try:
+            yield until(lambda: self._successor_of(stopped), "another server is the primary")
+        finally:
+            stopped.part.signal(signal.SIGCONT)
+
+    @contextmanager
+    def cut_off(self) -> Iterator[QueueServer]:
+        """Cut the primary off from replicas and sentinels, and from nobody else; yield its successor.
+
+        Afterwards it is demoted as one that was :meth:`frozen`. Needs a password.
+        """
+        lonely = self.primary
+        with lonely.client() as client:
+            client.acl_setuser(_WATCHER, enabled=False)
+            client.client_kill_filter(user=_WATCHER)
+            try:
+                yield until(lambda: self._successor_of(lonely), "another server is the primary")
+            finally:
+                client.acl_setuser(_WATCHER, enabled=True)
 
     def come_back(self) -> None:
         """Start the servers that were killed, and wait until they follow the primary."""

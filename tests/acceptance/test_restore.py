@@ -34,9 +34,14 @@ def test_an_older_ledger_answers_nothing_again_and_loses_nothing(tmp_path: Path)
     with Stack(tmp_path, plan) as stack:
         for server, switches in enumerate(FATES):
             stack.exchange.set_switches({**switches, "server": server})
-        assert rsvpq(stack, "scan", "--all").returncode == 0
-        until(lambda: stack.exchange.ask("summary")["requests"]["answered_once"] >= 8, "some requests are answered")
+        boxes = stack.exchange.ask("mailboxes")
+        known, unknown = (
+            [stack.mailbox_name(box) for box in half] for half in (boxes[: len(FATES)], boxes[len(FATES) :])
+        )
+        assert rsvpq(stack, "scan", *known).returncode == 0
+        until(lambda: stack.exchange.ask("summary")["requests"]["answered_once"] >= 4, "some requests are answered")
         backup = stack.queue_server.back_up(tmp_path / "backup.rdb")
+        assert rsvpq(stack, "scan", *unknown).returncode == 0  # the backup has nothing of these
         wait_until_answered(stack)
         answered = stack.exchange.ask("summary")["requests"]
 
@@ -56,6 +61,6 @@ def test_an_older_ledger_answers_nothing_again_and_loses_nothing(tmp_path: Path)
         until(lambda: lanes.snapshot.counts()["done:scanned"] >= scanned + world.mailboxes, "all were scanned again")
         until(lambda: unfinished(lanes) == 0, "nothing is left to do")
         summary = stack.exchange.ask("summary")
-        assert summary["requests"]["answered_once"] == answered["answered_once"]
         assert (summary["requests"]["answered_twice"], summary["forbidden"]) == (0, 0)
+        assert summary["requests"]["answered_once"] == answered["answered_once"]
         assert (len(list(lanes.dead_items.all())), summary["responses"]["unopened"]) == (0, 0)

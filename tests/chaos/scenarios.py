@@ -200,7 +200,8 @@ _alike: Mapping[str, Any] = {
 _forbidden: Mapping[str, Any] = {"situations": {"forbidden": 5}, "policy": ORDINARY_CARE}
 
 #: Each failover takes some seconds, and so does the return of the server that was killed.
-_fails_over = partial(Scenario, fault=redis.redis_fails_over, faults=4, requests=16, longest_s=90, sentinels=3)
+_with_sentinels = partial(Scenario, faults=4, requests=16, longest_s=90, sentinels=3)
+_fails_over = partial(_with_sentinels, fault=redis.redis_fails_over)
 
 _by_ews = partial(Scenario, protocols=("ews",), requests=7)
 
@@ -250,6 +251,14 @@ SCENARIOS = (
     _beside_plain("Redis loses its last second", redis.redis_loses_the_last_second, 6, requests=8),
     _fails_over("Redis fails over"),
     _fails_over("Redis fails over, other fates of requests", servers=OTHER_FATES),
+    _with_sentinels("Redis freezes and fails over", redis.redis_freezes_and_fails_over),
+    _with_sentinels("Redis is cut off and fails over", redis.redis_is_cut_off_and_fails_over),
+    _with_sentinels(
+        "Redis is cut off and fails over: occurrences, copies, updates",
+        redis.redis_is_cut_off_and_fails_over,
+        **{**_alike, "requests": 12},
+        servers=NOTHING_REMOVED,
+    ),
     _beside_plain("Redis forgets everything", redis.redis_forgets_everything, 6, requests=8),
     Scenario("Redis drops all connections", redis.redis_drops_its_connections, 25),
     _beside_plain("the machine loses power", processes.the_machine_loses_power, 5, requests=8, may_hold=True),
@@ -362,6 +371,8 @@ SCENARIOS = (
     ),
     _by_ews("EWS: Redis dies", redis.redis_is_killed, 6, requests=8),
     _fails_over("EWS: Redis fails over", protocols=("ews",)),
+    _with_sentinels("EWS: Redis freezes and fails over", redis.redis_freezes_and_fails_over, protocols=("ews",)),
+    _with_sentinels("EWS: Redis is cut off and fails over", redis.redis_is_cut_off_and_fails_over, protocols=("ews",)),
     _by_ews("EWS: Redis forgets everything", redis.redis_forgets_everything, 6, requests=8),
     _by_ews("EWS: Redis forgets everything, workers die", _ews_deaths_and_oblivion, 40, servers=OTHER_EVIDENCE),
     _by_ews("EWS: limits change, lanes are paused", hands.limits_change_and_lanes_are_paused, 150),

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from celery import Celery
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
@@ -24,6 +25,7 @@ from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.settings.redis_client import COMMAND_S, make_redis, make_sentinels, sentinel_options
 from rsvpq.tasks import celery_app
 from testbed.processes import free_port, until
+from testbed.queue_server import QueueServer
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
 from tests.support.certificates import Authority
 from tests.support.doctor_installation import DoctorInstallation
@@ -78,6 +80,33 @@ def test_a_server_that_is_no_primary_any_more_gets_no_write(group: SentinelGroup
     redis.close()
 
 
+def test_a_primary_that_only_its_sentinels_have_lost_is_left_by_all_who_still_reach_it(group: SentinelGroup) -> None:
+    settings, deposed = settings_of(group), group.primary
+    redis: Any = make_redis(settings)
+    kept = redis.client()
+    for client in (redis, kept):
+        client.set("deposed", "0")
+    with broker(settings).connection() as connection:
+        channel: Any = connection.default_channel
+        channel.client.set("deposed", "0")
+        with group.cut_off() as successor:
+            for name, client in {"a thread's": kept, "a pool's": redis}.items():
+                until(lambda name=name, client=client: written(successor, client, name), f"{name} write is there")  # type: ignore[misc]
+            with pytest.raises(RedisConnectionError, match=r"is not the primary any more, the sentinels say"):
+                channel.client.set("deposed", "0")
+            channel.client.set("deposed", "the broker's")
+            assert successor.client().get("broker:deposed") == "the broker's"
+    redis.close()
+    deposed.client().replicaof("127.0.0.1", successor.port)  # as the sentinels do after ten seconds
+    group.wait_until_ready()
+
+
+def written(server: QueueServer, client: Any, value: str) -> bool:
+    """Whether what a client writes now arrives at this server."""
+    client.set("deposed", value)
+    return bool(server.client().get("deposed") == value)
+
+
 def test_a_sentinel_that_is_down_is_passed_over(group: SentinelGroup) -> None:
     away = group.sentinels[0]
     away.part.kill()
@@ -85,6 +114,19 @@ def test_a_sentinel_that_is_down_is_passed_over(group: SentinelGroup) -> None:
     assert sentinels.discover_master(SERVICE)[1] == group.primary.port
     assert make_redis(settings_of(group)).ping()
     away.start()
+    group.wait_until_ready()
+
+
+def test_who_is_connected_works_on_while_no_sentinel_can_be_asked(group: SentinelGroup) -> None:
+    redis: Any = make_redis(settings_of(group))
+    redis.set("asked", "0")
+    for sentinel in group.sentinels:
+        sentinel.part.kill()
+    asked_at = redis.connection_pool.proxy.ask_at
+    until(lambda: redis.set("asked", "1") and redis.connection_pool.proxy.ask_at > asked_at, "they were asked again")
+    redis.close()
+    for sentinel in group.sentinels:
+        sentinel.start()
     group.wait_until_ready()
 
 
@@ -170,15 +212,7 @@ def test_sentinels_and_primary_are_reached_by_tls_and_verified(
 
 def test_the_broker_follows_the_primary_with_every_login(group: SentinelGroup) -> None:
     redis = settings_of(group, url=f"redis://default@{SERVICE}/3")
-    assert redis.password is not None
-    app = celery_app.make_celery(
-        "test",
-        redis.url,
-        namespace="broker",
-        password=redis.password.get_secret_value(),
-        results=True,
-        sentinels=celery_app.SentinelBroker(redis.sentinels, redis.service, sentinel_options(redis)),
-    )
+    app = broker(redis)
     with app.connection() as connection:
         channel: Any = connection.default_channel
         channel.client.set("seen", "1")
@@ -189,6 +223,19 @@ def test_the_broker_follows_the_primary_with_every_login(group: SentinelGroup) -
     assert group.password not in shown
     assert group.sentinel_password not in shown
     client.close()
+
+
+def broker(redis: RedisSettings) -> Celery:
+    """Celery on that Redis."""
+    assert redis.password is not None
+    return celery_app.make_celery(
+        "test",
+        redis.url,
+        namespace="broker",
+        password=redis.password.get_secret_value(),
+        results=True,
+        sentinels=celery_app.SentinelBroker(redis.sentinels, redis.service, sentinel_options(redis)),
+    )
 
 
 @pytest.fixture

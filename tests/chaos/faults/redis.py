@@ -5,6 +5,7 @@ from collections.abc import Generator
 from random import Random
 from typing import Any
 
+from testbed.sentinel import SentinelGroup
 from tests.chaos.faults import pause
 from tests.chaos.installation import Installation
 from tests.chaos.rsvpq_stack import RsvpqStack
@@ -61,13 +62,50 @@ def redis_loses_the_last_second(on: Installation, dice: Random) -> Generator[int
 
 def redis_fails_over(on: Installation, dice: Random) -> Generator[int]:
     """SIGKILL of the primary, whose replica has not heard of its last writes, and a failover; then it comes back."""
-    if not isinstance(on, RsvpqStack) or on.group is None:
-        raise TypeError("only rsvpq with sentinels fails over")
+    group = _group(on)
     while True:
         pause(dice, 1, 3)
-        on.group.fail_over(losing_s=dice.uniform(0, 1))
+        group.fail_over(losing_s=dice.uniform(0, 1))
         yield 1
-        on.group.come_back()
+        group.come_back()
+
+
+def redis_freezes_and_fails_over(on: Installation, dice: Random) -> Generator[int]:
+    """SIGSTOP of the primary, a failover, and SIGCONT: two primaries are at work until the sentinels demote one."""
+    group = _group(on)
+    while True:
+        pause(dice, 1, 3)
+        with group.frozen():
+            pause(dice, 0, 3)
+            # Else all might wait for the frozen one, and go on there together.
+            _restart_some(on, dice)
+        group.wait_until_ready()
+        yield 1
+
+
+def redis_is_cut_off_and_fails_over(on: Installation, dice: Random) -> Generator[int]:
+    """All but its replica and the sentinels still reach the primary: two are at work until it is demoted."""
+    group = _group(on)
+    while True:
+        pause(dice, 1, 3)
+        with group.cut_off():
+            # Nobody who is connected has a reason to go to the other one.
+            _restart_some(on, dice)
+            pause(dice, 1, 6)
+        group.wait_until_ready()
+        yield 1
+
+
+def _restart_some(on: Installation, dice: Random) -> None:
+    """Let some processes end what they are doing, and start them anew: they connect to the successor."""
+    for name in (dice.choice(on.dispatchers), *dice.sample(on.answerers, 2)):
+        on.restart(name)
+
+
+def _group(on: Installation) -> SentinelGroup:
+    if not isinstance(on, RsvpqStack) or on.group is None:
+        raise TypeError("only rsvpq with sentinels fails over")
+    return on.group
 
 
 def redis_forgets_everything(on: Installation, dice: Random) -> Generator[int]:
