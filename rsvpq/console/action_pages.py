@@ -98,8 +98,11 @@ class ActionPage(ConsolePage):
         return reason
 
     async def _ask_again(self, form: Form, problem: str) -> None:
-        """Show the form with what was entered."""
-        entered = [replace(one, value=self.given(one.name) or one.value) for one in form.fields]
+        """Show the form with what was entered; hidden fields, of which several may have one name, stay as they are."""
+        entered = [
+            one if one.kind == "hidden" else replace(one, value=self.get_body_argument(one.name, "") or one.value)
+            for one in form.fields
+        ]
         form = replace(form, fields=entered)
         why = self.get_body_argument("why", "")
         await self.show("form.html", form.title, form=form, problem=problem, why=why, longest=LONGEST_REASON)

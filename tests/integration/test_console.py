@@ -331,13 +331,11 @@ def test_dead_items_are_retried_and_dropped_with_a_reason(anna: ConsoleClient, l
     offer(lanes, "a1", "a2", "a3")
     for _ in range(3):
         finish(lanes, "dead", "dead:refused", "Refused: no")
-    assert "Retry 2 dead items" in text_of(anna.get("/dead/retry?id=a1&id=a2"))
-    after = anna.http.post(
-        f"{anna.url}/dead/retry",
-        data=[("id", "a1"), ("id", "a2"), ("why", "mended"), ("_xsrf", token_of(anna, "/dead/retry?id=a1"))],
-        timeout=WAIT_S,
-    )
-    assert "retried 2" in text_of(after)
+    shown = anna.get("/dead/retry?id=a1&id=a2")
+    assert "Retry 2 dead items" in text_of(shown)
+    shown = submit(anna, shown, why="")
+    assert "Nothing was done: reason: " in text_of(shown)
+    assert "retried 2" in text_of(submit(anna, shown, why="mended"))
     assert "All dead items with server 'mail1': 1 at present." in text_of(anna.get("/dead/drop?all=1&server=mail1"))
     assert "dropped 1" in text_of(anna.post("/dead/drop?all=1&server=mail1", {"why": "too old"}))
     assert lanes.snapshot.status().dead == 0
@@ -436,6 +434,13 @@ def test_nothing_is_done_without_a_login(url: str, lanes: Lanes, path: str) -> N
         refused = stranger.http.post(url + path, data=given, timeout=WAIT_S)
     assert refused.status_code == 403
     assert actions(lanes) == []
+
+
+def submit(client: ConsoleClient, shown: requests.Response, **entered: str) -> requests.Response:
+    """Send the form of a page with everything that is in it, as a browser does."""
+    form = page_of(shown).xpath("//form[@class='action']")[0]
+    given = [(name, value) for name, value in form.form_values() if name not in entered]
+    return client.http.post(client.url + form.action, data=[*given, *entered.items()], timeout=WAIT_S)
 
 
 def fields_of(path: str) -> dict[str, str]:
