@@ -196,7 +196,9 @@ class ConsolePage(RequestHandler):
         error = kwargs.get("exc_info", (None, None, None))[1]
         status, title, text = _explain(status_code, error, changing=self.request.method == "POST")
         self.set_status(status)
-        self.finish(self.render_string("error.html", title=title, text=text, now_s=time.time()))
+        # What was sent by a form is not sent again by a link, and without its fields the address has no meaning.
+        again = local(self.request.uri or "") if self.request.method == "GET" else ""
+        self.finish(self.render_string("error.html", title=title, text=text, again=again, now_s=time.time()))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log what is not a bug in one line."""
@@ -255,6 +257,12 @@ def ago(seconds: float | None) -> str:
 def utc(at_s: float) -> str:
     """Format a moment, in seconds since the epoch."""
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local(target: str) -> str:
+    """Return a place of this console, '/' for any other."""
+    is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if is_local else "/"
 
 
 def link(path: str, **values: object) -> str:
