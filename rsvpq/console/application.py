@@ -54,6 +54,7 @@ def make_console(settings: Settings, logins: LoginFile, changed: Callable[[], st
         slow=slow,
         hashing=ThreadPoolExecutor(1, "password"),
         secure=settings.console.is_https,
+        proxies=settings.console.trusted,
         changed=changed,
         connected=(redis, reader),
     )

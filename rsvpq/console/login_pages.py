@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, ClassVar
 
+from rsvpq.console.clients import client_address
 from rsvpq.console.page import ConsolePage, local
 from rsvpq.console.sessions import REFUSED_S
 from rsvpq.settings.logins import LONGEST_NAME, LONGEST_PASSWORD, ConsoleLogin, ConsoleRole, PasswordHash
@@ -29,7 +30,7 @@ class LogIn(ConsolePage):
         # Cut, as attempts are counted by the name: longer ones would be room for whoever invents them.
         name = self.get_body_argument("name", "")[: LONGEST_NAME + 1]
         password = self.get_body_argument("password", "", strip=False)[: LONGEST_PASSWORD + 1]
-        address = self.request.remote_ip or ""
+        address = self._client()
         if not self.console.attempts.begin(name, address):
             logger.warning("event=login-refused name=%r address=%s reason=attempts", name, address)
             self.set_status(429)
@@ -47,6 +48,10 @@ class LogIn(ConsolePage):
         # Without an expiry of its own: the session's is kept here.
         self.set_signed_cookie(self.console.cookie, session_id, expires_days=None, **self._attributes())
         self.redirect(local(self.get_argument("next", "/")), status=303)
+
+    def _client(self) -> str:
+        peer, forwarded = self.request.remote_ip or "", self.request.headers.get("X-Forwarded-For", "")
+        return client_address(peer, forwarded, self.console.proxies)
 
     async def _checked(self, name: str, password: str) -> ConsoleLogin | None:
         login = self.console.logins.find(name)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -63,6 +63,7 @@ class Console:
     :param pool: the threads in which the installation is asked, because :mod:`rsvpq.ops` waits for Redis.
     :param slow: the threads of what may take many seconds, so that a pause never waits for a report.
     :param hashing: the one thread in which passwords are checked, so that guesses take no time from the pages.
+    :param proxies: networks of the proxies that are trusted to say who asks.
     :param changed: says what of the file is not in force here, and what to do; '' if all of it is.
     """
 
@@ -74,6 +75,7 @@ class Console:
     slow: Executor
     hashing: Executor
     secure: bool
+    proxies: Sequence[str]
     changed: Callable[[], str]
     connected: tuple[Closes, ...]
     attempts: Attempts = field(default_factory=Attempts)

@@ -22,6 +22,7 @@ from rsvpq.console import application, page
 from rsvpq.console.shared import SharedReading
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
 from testbed.fork_server import fork_server, python_part
@@ -517,6 +518,34 @@ def test_wrong_logins_are_refused_and_limited(url: str) -> None:
         assert "There were too many attempts" in text_of(replies[-1])
         assert stranger.log_in("anna").status_code == 429, "even by the right password"
         assert stranger.log_in("vera").status_code == 200, "others still can"
+
+
+@pytest.mark.parametrize(
+    ("console", "counted"),
+    [
+        ({}, "127.0.0.1"),
+        ({"behind_proxy": True}, "203.0.113.7"),
+        ({"behind_proxy": True, "proxies": ("10.0.0.0/8",)}, "127.0.0.1"),
+        ({"behind_proxy": True, "proxies": ("127.0.0.1", "203.0.113.0/24")}, "198.51.100.1"),
+    ],
+)
+def test_guesses_count_for_the_address_that_a_trusted_proxy_has_seen(
+    installation: Installation, caplog: pytest.LogCaptureFixture, console: dict[str, Any], counted: str
+) -> None:
+    settings = installation.settings.model_copy(update={"console": ConsoleSettings(**console)})
+    invented = {"X-Real-Ip": "192.0.2.1", "X-Scheme": "http", "X-Forwarded-Proto": "http"}
+    invented["X-Forwarded-For"] = "192.0.2.2, 198.51.100.1, 203.0.113.7"
+    with running_console(settings, write_logins(installation.directory / "logins")) as url:
+        form = requests.get(f"{url}/login", headers=invented, timeout=WAIT_S)
+        (cookie,) = form.headers["Set-Cookie"].split(";")[:1]
+        assert ("; Secure" in form.headers["Set-Cookie"]) is bool(console), "whatever the request says"
+        token = unescape(page_of(form).xpath("//input[@name='_xsrf']/@value")[0])
+        given = {"name": "anna", "password": "x" * 20, "_xsrf": token}
+        refused = requests.post(
+            f"{url}/login", data=given, headers={**invented, "Cookie": cookie}, timeout=WAIT_S, allow_redirects=False
+        )
+    assert refused.status_code == 403
+    assert f"event=login-refused name='anna' address={counted} reason=password" in caplog.text
 
 
 def test_a_changed_role_holds_at_once(installation: Installation, url: str, lanes: Lanes) -> None:
