@@ -230,6 +230,8 @@ class WithdrawPage(ActionPage):
     def form(self, context: OperatorContext) -> Form:
         """Return the form."""
         group = self.given("group")
+        if group:
+            context.resolve_name("group", group)
         about = [f"From then on rsvpq only observes{_in(group)}. What was started is finished."]
         title = f"Withdraw the confirmation{_in(group)}"
         found = () if group else sorted(context.lanes.controls.confirmed_groups())
@@ -279,7 +281,7 @@ class _Settle(ActionPage):
         return [f"{self.done} {found[self.done]}", *left[:_MOST_LEFT]]
 
     def _filter(self) -> dict[str, str]:
-        return {name: self.given(name) for name in ("server", "mailbox", "reason")}
+        return {name: self.given(name) for name in ("server", "mailbox", "reason", "like")}
 
     def _chosen(self) -> tuple[list[str], dead.Which | None]:
         ids = list(dict.fromkeys(self.get_arguments("id")))
@@ -288,6 +290,8 @@ class _Settle(ActionPage):
         which = dead.Which(**self._filter()) if self.given("all") else None
         if bool(ids) == (which is not None):
             raise InvalidRequest("no item is chosen: tick some, or take all that match")
+        if which is not None:
+            dead.require_known(self.context, which)
         return ids, which
 
 

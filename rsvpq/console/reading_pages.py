@@ -1,7 +1,6 @@
 """The pages that only show something."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +11,12 @@ from tornado.web import HTTPError
 from rsvpq.console import lag
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.readings import MOST_DECISIONS, MOST_RECORDS, PERIODS_H
-from rsvpq.console.servers import obstacle, pause_text, scans, server_rows, totals, waiting
+from rsvpq.console.servers import natural, obstacle, pause_text, scans, server_rows, totals, waiting
 from rsvpq.metrics.troubles import Severity, troubles
-from rsvpq.ops import InvalidRequest, control, dead
+from rsvpq.ops import InvalidRequest, OperatorContext, control, dead
 from rsvpq.ops import mailboxes as health
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import Report
-from rsvpq.report.reasons import reason_class
 from rsvpq.report.sections import done_chart, trouble_chart
 from rsvpq.report.wording import brief, coverage
 
@@ -29,6 +27,8 @@ ROWS_SHOWN = 50
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 #: Dead items that are looked through for one page; 'rsvpq dead' has no such limit.
 MOST_DEAD = 5000
+#: The largest groups of dead items that are shown.
+MOST_GROUPS = 10
 #: The most mailboxes of one kind that the page of a server names.
 _NAMED = 50
 #: The same limits of the lag as those of ``rsvpq check`` without options.
@@ -138,10 +138,19 @@ class MailboxesPage(ConsolePage):
     """The mailboxes that are not well."""
 
     async def get(self) -> None:
-        """Show those of the server, the group and the state that are asked for."""
+        """Show those of the server, the group and the state that are asked for.
+
+        :raises InvalidRequest: there is no such server, group or state.
+        """
         chosen = {name: self.asked(name) for name in ("server", "group", "state")}
         choice = health.MailboxChoice(state=chosen["state"])
         seen = await self.console.readings.mailboxes.get()
+        overview = (await self.console.readings.look()).value
+        servers = {*overview.status.servers, *self.context.settings.servers}
+        groups = {*(overview.groups or ()), *(row.group for row in seen.value.rows)} - {""}
+        for what, there_are in (("server", servers), ("group", groups)):
+            if chosen[what] not in ("", *there_are):
+                raise InvalidRequest(f"no {what} {chosen[what]!r}; there are: {', '.join(sorted(there_are)) or 'none'}")
         rows = [
             row
             for row in seen.value.rows
@@ -155,8 +164,9 @@ class MailboxesPage(ConsolePage):
             found=seen.value,
             page=PageOfRows.of(rows, self.asked("page")),
             chosen=chosen,
-            servers=sorted({row.server for row in seen.value.rows}),
-            groups=sorted({row.group for row in seen.value.rows} - {""}),
+            servers=sorted(servers, key=natural),
+            groups=sorted(groups, key=natural),
+            states=[state for state in health.STATES if state in (*seen.value.states, chosen["state"])],
         )
 
 
@@ -182,10 +192,12 @@ class DeadListPage(ConsolePage):
     """The dead items, newest first, and their reasons."""
 
     async def get(self) -> None:
-        """Show those that match the filter of the address."""
-        chosen = {name: self.asked(name) for name in ("server", "mailbox", "reason")}
-        context = self.context
-        found = await self.ask(partial(dead.rows, context.lanes, dead.Which(**chosen), MOST_DEAD + 1))
+        """Show those that match the filter of the address.
+
+        :raises InvalidRequest: there is no such server. :raises ConfigError: there is no such mailbox.
+        """
+        chosen = {name: self.asked(name) for name in ("server", "mailbox", "reason", "like")}
+        found, groups = await self.ask(partial(_dead, self.context, dead.Which(**chosen)))
         rows = found[:MOST_DEAD]
         await self.show(
             "dead.html",
@@ -194,14 +206,14 @@ class DeadListPage(ConsolePage):
             page=PageOfRows.of(rows, self.asked("page")),
             more=len(found) > MOST_DEAD,
             chosen=chosen,
-            reasons=Counter(reason_class(row["reason"]) for row in rows).most_common(10),
-            part=common_part,
+            groups=groups[:MOST_GROUPS],
         )
 
 
-def common_part(name: str) -> str:
-    """Return the part of a class of reasons by which :class:`rsvpq.ops.dead.Which` finds its items."""
-    return max(name.split("…"), key=len).strip() if name != "no reason given" else ""
+def _dead(context: OperatorContext, which: dead.Which) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows and the groups of the page; one row more than it shows says that there are more."""
+    dead.require_known(context, which)
+    return dead.rows_and_groups(context.lanes, which, MOST_DEAD + 1)
 
 
 class DeadItemPage(ConsolePage):
@@ -229,12 +241,14 @@ class DecisionsPage(ConsolePage):
     async def get(self) -> None:
         """Show one of the periods.
 
-        :raises InvalidRequest: there is no such period.
+        :raises InvalidRequest: there is no such period. :raises ConfigError: there is no such mailbox.
         """
         hours = {str(one): one for one in PERIODS_H}.get(self.asked("hours") or str(PERIODS_H[0]))
         if hours is None:
             raise InvalidRequest(f"there is no such period; choose one of {', '.join(map(str, PERIODS_H))} hours")
         calendar, mailbox, readings = Calendar(), self.asked("mailbox"), self.console.readings
+        if mailbox:
+            await self.ask(partial(self.context.resolve_name, "mailbox", mailbox))
         records = await readings.records[hours].get()
         about: dict[str, Any] = {"report": None}
         try:

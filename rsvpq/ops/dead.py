@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -53,6 +53,17 @@ class Which:
         return self.reason.casefold() in item.reason.casefold()
 
 
+def require_known(context: OperatorContext, which: Which) -> None:
+    """Require that there are the server and the mailbox of a filter: a misspelled one matches nothing.
+
+    :raises InvalidRequest: there is no such server. :raises ConfigError: there is no such mailbox.
+    """
+    if which.server:
+        context.require_server(which.server)
+    if which.mailbox:
+        context.resolve_name("mailbox", which.mailbox)
+
+
 def find(lanes: Lanes, which: Which, most: int | None = None) -> list[DeadItem]:
     """Return at most ``most`` matching dead items, newest first, with private subjects redacted.
 
@@ -69,6 +80,13 @@ def rows(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, 
     return [_row(item, now_us) for item in find(lanes, which, most)]
 
 
+def rows_and_groups(lanes: Lanes, which: Which, most: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what :func:`rows` returns, and the groups of these items as :func:`group` does, by one reading."""
+    now_us = lanes.time_us()
+    items = list(islice(filter(which, lanes.dead_items.all()), most))
+    return [_row(_redacted(item), now_us) for item in items], _grouped(items, which)
+
+
 def group(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, Any]]:
     """Return at most ``most`` groups of matching dead items of one server and one kind of reason, the largest first.
 
@@ -80,11 +98,7 @@ def group(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str,
     """
     if most is not None:
         require_count("most", most)
-    groups: defaultdict[tuple[str, str], list[DeadItem]] = defaultdict(list)
-    for item in filter(which, lanes.dead_items.all()):  # the newest first
-        groups[item.server, _common_reason(item)].append(item)
-    largest = sorted(groups.items(), key=lambda group: len(group[1]), reverse=True)
-    return [_group(server, reason, items, which) for (server, reason), items in largest[:most]]
+    return _grouped(filter(which, lanes.dead_items.all()), which)[:most]
 
 
 def count(lanes: Lanes, which: Which) -> int:
@@ -158,6 +172,15 @@ def _settle(
 def _common_reason(item: DeadItem) -> str:
     """Return the reason without what differs from message to message, in a form that can be typed."""
     return printable(reason_class(item.reason))
+
+
+def _grouped(items: Iterable[DeadItem], which: Which) -> list[dict[str, Any]]:
+    """Return the groups of items, which come newest first, the largest group first."""
+    groups: defaultdict[tuple[str, str], list[DeadItem]] = defaultdict(list)
+    for item in items:
+        groups[item.server, _common_reason(item)].append(item)
+    largest = sorted(groups.items(), key=lambda group: len(group[1]), reverse=True)
+    return [_group(server, reason, items, which) for (server, reason), items in largest]
 
 
 def _group(server: str, reason: str, items: Sequence[DeadItem], which: Which) -> dict[str, Any]:

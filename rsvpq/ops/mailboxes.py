@@ -128,8 +128,8 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     """
     snapshot, settings = context.lanes.snapshot, context.settings
     servers = snapshot.servers() | set(settings.servers)
-    if choice.server and choice.server not in servers:
-        raise InvalidRequest(f"no server {choice.server!r}; there are: {', '.join(sorted(servers))}")
+    if choice.server:
+        context.require_server(choice.server)
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}
     names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
     if not choice.group:

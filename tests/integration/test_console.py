@@ -179,6 +179,9 @@ def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: C
     assert "o'neil" not in text_of(anna.get("/mailboxes?state=never"))
     assert "o'neil" in text_of(anna.get("/mailboxes?group=legal&server=mail2"))
     assert "paused" in text_of(anna.get("/mailbox?name=o%27neil"))
+    assert "No mailbox matches" in text_of(anna.get("/mailboxes?state=gone&group=sales"))
+    chosen = page_of(anna.get("/mailboxes?state=gone&group=sales")).xpath("//option[@selected]/text()")
+    assert chosen == ["sales", "gone"], "the form says what is shown"
     assert anna.get("/mailboxes?state=ill").status_code == 400
     assert "is not in the list" in text_of(anna.get("/mailbox?name=nobody"))
 
@@ -201,12 +204,59 @@ def test_a_long_list_is_shown_page_by_page(anna: ConsoleClient, lanes: Lanes) ->
 def test_a_dead_item_shows_its_evidence_and_advice(anna: ConsoleClient, lanes: Lanes) -> None:
     offer(lanes, "a1")
     finish(lanes, "dead", "dead:exhausted", "Transient: GET /exchange/adele/Inbox/Standup.EML returned 500")
-    assert "1 Transient: GET … returned 500" in text_of(anna.get("/dead?reason=transient"))
+    assert "1 mail1 Transient: GET … returned 500" in text_of(anna.get("/dead?reason=transient"))
     assert "No dead item matches" in text_of(anna.get("/dead?server=mail2"))
     shown = text_of(anna.get("/dead/item?id=a1"))
     assert "nothing was done to the mailbox" in shown
     assert "What to do: retry or drop it, as you like" in shown
     assert anna.get("/dead/item?id=none").status_code == 400
+
+
+def test_each_group_of_dead_items_leads_to_exactly_these(anna: ConsoleClient, lanes: Lanes) -> None:
+    reasons = ("Refused: no", "Refused: no, and never again", "")
+    for number, reason in enumerate(reasons):
+        for mailbox in (ADELE, ONEIL):
+            offer(lanes, f"{mailbox.name}{number}", mailbox=mailbox)
+            finish(lanes, "dead", "dead:refused", reason)
+    groups = page_of(anna.get("/dead")).xpath("//ul[@class='reasons']//a")
+    assert len(groups) == 6
+    for group in groups:
+        shown = anna.get(group.get("href"))
+        rows = [[cell.text_content() for cell in row] for row in page_of(shown).xpath("//tbody/tr")]
+        assert [row[-1] for row in rows] == [group.text_content()]
+        assert [row[3] for row in rows] == [group.getprevious().tail.strip()]
+        assert "Only those with the reason" in text_of(shown)
+    assert "dropped 1" in text_of(submit(anna, anna.get(drop_all_of(shown)), why="too old"))
+    assert lanes.snapshot.status().dead == 5
+
+
+def drop_all_of(shown: requests.Response) -> str:
+    (address,) = page_of(shown).xpath("//a[starts-with(@href, '/dead/drop')]/@href")
+    return str(address)
+
+
+def test_an_unknown_name_in_an_address_is_said_and_not_taken_for_nothing(anna: ConsoleClient) -> None:
+    for path in (
+        *("/dead?server=mail9", "/dead?mailbox=nobody", "/dead/retry?all=1&server=mail9"),
+        *("/dead/drop?all=1&mailbox=nobody", "/mailboxes?server=mail9", "/mailboxes?group=nobodies"),
+        *("/decisions?mailbox=nobody", "/pause?scope=server&name=mail9", "/resume?scope=group&name=nobodies"),
+        *("/confirm?group=nobodies", "/withdraw?group=nobodies", "/limit?scope=server&name=mail9"),
+    ):
+        shown = anna.get(path)
+        assert shown.status_code == 400, path
+        assert re.search("mail9|nobod(y|ies)", text_of(shown)), path
+
+
+def test_an_error_page_leads_back_to_the_same_address_and_to_no_other_site(anna: ConsoleClient) -> None:
+    def links(shown: requests.Response) -> list[str]:
+        return [str(one) for one in page_of(shown).xpath("//main//a/@href")]
+
+    assert links(anna.get("/mailboxes?state=ill&server=mail1")) == ["/mailboxes?state=ill&server=mail1", "/"]
+    evil = requests.Request("GET", anna.url, cookies=anna.http.cookies).prepare()
+    evil.url = f"{anna.url}//evil.example/x"
+    shown = anna.http.send(evil, timeout=WAIT_S)
+    assert (shown.status_code, links(shown)) == (404, ["/", "/"])
+    assert links(anna.http.post(f"{anna.url}/pause", timeout=WAIT_S)) == ["/"], "nothing is sent again by a link"
 
 
 def test_decisions_and_operator_actions_of_the_last_hours_are_listed(anna: ConsoleClient, lanes: Lanes) -> None:
