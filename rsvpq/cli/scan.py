@@ -9,12 +9,10 @@ from rsvpq.cli.documents import print_action
 from rsvpq.cli.dry_run import FORMS, run
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import json_option, mailboxes_option, the_format, timeout_option, who_option
-from rsvpq.ops import confirmation, open_context, scans
-from rsvpq.ops.mailboxes import obstacles
+from rsvpq.ops import open_context, scans
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
-from rsvpq.wiring.in_force import in_force
 
 
 @click.command()
@@ -61,17 +59,5 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     context = open_context(load_settings(config_file))
     chosen = selection.mailboxes(context.settings)
     task_id = scans.trigger(context, kind, selection.arguments(chosen))
-    warnings = []
-    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
-        warnings.append(f"this scan only observes: {silent}")
-    if note := confirmation.unapplied(context):
-        warnings.append(note)
-    if warning := confirmation.unused(context):
-        warnings.append(warning)
-    warnings += map(str, in_force(context.settings, context.lanes).missing())
-    groups = {mailbox.group for mailbox in chosen}
-    paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
-    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
-    warnings += [f"{obstacle}; its scans wait" for obstacle in stopped]
-    done = f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task_id}"
+    done, warnings = scans.triggered(kind, chosen, task_id), scans.cautions(context, kind, chosen)
     print_action(kind, done, as_json=as_json, warnings=warnings, facts={"mailboxes": len(chosen), "task": task_id})

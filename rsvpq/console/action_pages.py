@@ -8,7 +8,7 @@ from typing import ClassVar, get_args
 
 from rsvpq.console.page import ConsolePage, link
 from rsvpq.lanes import Scope
-from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, dead
+from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, dead, drafts, scans
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.settings.logins import ConsoleRole
 
@@ -197,6 +197,47 @@ class LimitPage(_Scoped):
         if text and not _WHOLE.fullmatch(text):
             raise InvalidRequest(f"{name}: {text!r} is not a whole number above zero; write one such as 4")
         return int(text) if text else None
+
+
+class ScanPage(_Scoped):
+    """Scan everything, a server, a group or a mailbox now."""
+
+    def form(self, context: OperatorContext) -> Form:
+        """Return the form."""
+        about = [
+            "Does what a scheduled run does, within the same limits. A mailbox that is being scanned already, or whose "
+            "messages still wait, is skipped."
+        ]
+        return self.form_of(context, "Scan", about)
+
+    def act(self, context: OperatorContext, reason: str) -> list[str]:
+        """Trigger the scans."""
+        return scans.scan(context, *self.scope(context), reason)
+
+
+class SendDraftPage(ActionPage):
+    """Send an unsent answer that may be a person's own."""
+
+    def form(self, context: OperatorContext) -> Form:
+        """Return the form, with what is known of the draft."""
+        mailbox, draft = drafts.held_draft(context, *self._named())
+        about = [
+            f"The draft {draft.subject!r} in {mailbox.name}, an answer of the kind {draft.reply or 'unknown'!s}.",
+            "First make sure that nobody is still working on it: an answer that was sent cannot be recalled.",
+        ]
+        fields = [
+            Field("mailbox", kind="hidden", value=mailbox.name),
+            Field("draft", kind="hidden", value=draft.ref.key),
+        ]
+        return Form(f"Send a draft of {mailbox.name}", "Send it", "/drafts", about, fields)
+
+    def act(self, context: OperatorContext, reason: str) -> list[str]:
+        """Offer the item that sends it."""
+        mailbox, draft = self._named()
+        return [f"the draft {draft} of {mailbox} {drafts.send(context, mailbox, draft, reason)}"]
+
+    def _named(self) -> tuple[str, str]:
+        return self.given("mailbox"), self.given("draft")
 
 
 class ConfirmPage(ActionPage):

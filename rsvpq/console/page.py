@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlencode
 
+from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
@@ -204,7 +205,7 @@ class ConsolePage(RequestHandler):
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log what is not a bug in one line."""
-        if isinstance(value, RedisError | ConfigError | InvalidRequest | HTTPError):
+        if isinstance(value, RedisError | KombuError | ConfigError | InvalidRequest | HTTPError):
             logger.warning("event=refused path=%s error=%s", self.request.path, value)
         else:
             super().log_exception(typ, value, tb)
@@ -223,7 +224,7 @@ class NotFound(ConsolePage):
 
 def _explain(status: int, error: BaseException | None, *, changing: bool) -> tuple[int, str, str]:
     """Return the status, the title and the text of the page about an error."""
-    if isinstance(error, RedisError):
+    if isinstance(error, RedisError | KombuError):
         left = "Whether it was done is not known: look at the decisions page, or 'rsvpq audit', before you try again. "
         nothing = (
             "Nothing is shown here, because nothing is known: this says neither that all is well nor that it is not. "

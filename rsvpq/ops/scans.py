@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rsvpq.lanes import OperatorAction
+from rsvpq.lanes import OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import confirmation
 from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.mailboxes import obstacles
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.wiring import apps
+from rsvpq.wiring.in_force import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,51 @@ class Selection:
         return {"group": self.group} if self.group else {}
 
 
+def scan(context: OperatorContext, scope: Scope, name: str, reason: str) -> list[str]:
+    """Trigger a scan of all mailboxes of a scope, and record the operator action.
+
+    :returns: sentences for the operator: what was done, and why it may wait, or answer nothing.
+    :raises InvalidRequest: the scope or the name is wrong, or no mailbox of the list is on the server.
+    :raises ConfigError: the list has no such mailbox, or no mailbox in such a group.
+    """
+    name = context.resolve_name(scope, name)
+    listed = read_mailboxes(context.settings.mailboxes, context.settings)
+    chosen: Sequence[Mailbox] = select(
+        listed, names=[name] if scope == "mailbox" else (), group=name if scope == "group" else None
+    )
+    if scope == "server":
+        chosen = [mailbox for mailbox in chosen if mailbox.server == name]
+    if not chosen:
+        raise InvalidRequest(f"no mailbox of the list is on the server {name!r}" if name else "the list is empty")
+    arguments: dict[str, object] = {}
+    if scope == "group":
+        arguments = {"group": name}
+    elif scope != "all":
+        arguments = {"mailboxes": [mailbox.name for mailbox in chosen]}
+    context.lanes.controls.log_action(
+        context.action("scan", scope, name, why=reason, values={"mailboxes": len(chosen)})
+    )
+    return [triggered("scan", chosen, trigger(context, "scan", arguments)), *cautions(context, "scan", chosen)]
+
+
+def triggered(kind: contract.ScanKind, chosen: Sequence[Mailbox], task: str) -> str:
+    """Say that a scan of these mailboxes was triggered."""
+    return f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task}"
+
+
+def cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox]) -> list[str]:
+    """Return why a scan of these mailboxes may wait, or answer nothing."""
+    found = []
+    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
+        found.append(f"this scan only observes: {silent}")
+    found += filter(None, (confirmation.unapplied(context), confirmation.unused(context)))
+    found += map(str, in_force(context.settings, context.lanes).missing())
+    groups = {mailbox.group for mailbox in chosen}
+    paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
+    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
+    return [*found, *(f"{obstacle}; its scans wait" for obstacle in stopped)]
+
+
 def trigger(context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object]) -> str:
     """Send the task that offers a scan to each of the mailboxes.
 
@@ -67,4 +115,6 @@ def look(
 
 
 def _send(context: OperatorContext, arguments: Mapping[str, object]) -> str:
-    return str(apps.make_app(context.settings, "cli").send_task(contract.SCAN, kwargs=dict(arguments)).id)
+    app = apps.make_sender(context.settings)
+    with app.connection_for_write() as connection:  # one of a pool would stay open as long as the process
+        return str(app.send_task(contract.SCAN, kwargs=dict(arguments), connection=connection).id)

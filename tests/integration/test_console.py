@@ -1,6 +1,7 @@
 """The operator console: what it shows of a real ledger, who may change something, and what it says without Redis."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -21,7 +23,7 @@ from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.console import application, page
 from rsvpq.console.shared import SharedReading
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes, ScanTotals
-from rsvpq.mail.messages import Mailbox
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
@@ -35,6 +37,7 @@ from tests.support.lanes_with_clock import Clock
 from tests.support.running_console import PASSWORDS, ConsoleClient, client_of, running_console, write_logins
 
 ADELE, ONEIL = Mailbox("adele", "mail1"), Mailbox("o'neil", "mail2")
+DRAFT = MeetingMessage(Kind.ANSWER, ItemRef("rid:1"), subject="Accepted: Budget", reply=Verdict.ACCEPT)
 MARKUP = "<img src=x onerror=alert(1)>\"'</td>"
 #: The pages that only show something, with what each needs.
 READ = ("/", "/server?name=mail1", "/mailboxes", "/mailbox?name=adele", "/lanes", "/dead", "/drafts", "/decisions")
@@ -44,6 +47,8 @@ CHANGES = {
     "/resume?scope=all": {},
     "/limit?scope=server&name=mail1": {"rate": "1/s"},
     "/withdraw": {},
+    "/scan?scope=server&name=mail1": {},
+    "/drafts/send?mailbox=adele&draft=rid:1": {},
     "/dead/retry?all=1": {},
     "/dead/drop?all=1": {},
 }
@@ -57,6 +62,7 @@ def lanes(installation: Installation) -> Lanes:
     for mailbox in (ADELE, ONEIL):
         known.ledger.offer_scans([(contract.lane_of(mailbox), contract.scan_item(mailbox, "first"))])
         finish(known, "done", "done:scanned")
+    known.drafts.replace(ADELE.name, [DRAFT.to_payload()])
     return known
 
 
@@ -397,6 +403,40 @@ def test_dead_items_are_retried_and_dropped_with_a_reason(anna: ConsoleClient, l
     }
 
 
+def test_scans_are_triggered_through_the_queue_with_a_reason(anna: ConsoleClient, lanes: Lanes) -> None:
+    lanes.controls.pause("server", "mail1", reason="new disks")
+    for address, words, arguments in (
+        ("/server?name=mail1", "scan of 2 mailboxes triggered: task", {"mailboxes": ["adele", "bruno"]}),
+        ("/mailbox?name=adele", "scan of 1 mailbox triggered: task", {"mailboxes": ["adele"]}),
+        ("/", "scan of 3 mailboxes triggered: task", {}),
+    ):
+        (form,) = page_of(anna.get(address)).xpath("//p[contains(@class, 'actions')]/a[starts-with(., 'Scan')]/@href")
+        shown = submit(anna, anna.get(form), why="back from maintenance")
+        assert words in text_of(shown)
+        assert "server mail1 is paused: new disks; its scans wait" in text_of(shown)
+        sent = json.loads(str(lanes.namespace.redis.lpop(f"rsvpq:{contract.SCAN_QUEUE}")))
+        assert sent["headers"]["task"] == contract.SCAN
+        assert json.loads(b64decode(sent["body"]))[1] == arguments
+    assert [(one["step"], one.get("server", one.get("mailbox")), one["note"]) for one in actions(lanes)[-3:]] == [
+        ("scan", "mail1", "mailboxes 2"),
+        ("scan", "adele", "mailboxes 1"),
+        ("scan", None, "mailboxes 3"),
+    ]
+    assert {one["reason"] for one in actions(lanes)[-3:]} == {"back from maintenance"}
+
+
+def test_a_draft_is_sent_by_its_link(anna: ConsoleClient, lanes: Lanes) -> None:
+    (form,) = page_of(anna.get("/drafts")).xpath("//td/a[. = 'send']/@href")
+    assert "The draft 'Accepted: Budget' in adele, an answer of the kind accept." in text_of(anna.get(form))
+    shown = submit(anna, anna.get(form), why="she is on leave")
+    assert "the draft rid:1 of adele will be sent" in text_of(shown)
+    (release,) = lanes.ledger.release()
+    (record,) = actions(lanes)
+    assert (record["step"], record["mailbox"], record["reason"]) == ("send-draft", "adele", "she is on leave")
+    assert f"draft rid:1, item {release.id}" in record["note"]
+    assert anna.get("/drafts/send?mailbox=adele&draft=rid:2").status_code == 400
+
+
 def test_live_runs_are_confirmed_as_by_the_command(installation: Installation) -> None:
     installation.write("[policy]\n")
     lanes = installation.lanes()
@@ -464,7 +504,7 @@ def test_a_viewer_sees_no_button_and_may_change_nothing(url: str, lanes: Lanes, 
         given = {**fields_of(path), **CHANGES[path], "why": "curious", "_xsrf": token}
         assert vera.http.post(url + path, data=given, timeout=WAIT_S).status_code == 403
         assert vera.get(path).status_code == 403
-        assert path.partition("?")[0] not in vera.get("/").text
+        assert path.partition("?")[0] not in vera.get("/").text + vera.get("/drafts").text
     assert actions(lanes) == []
 
 
