@@ -187,6 +187,7 @@ class ConsolePage(RequestHandler):
             "group_stops": group_stops,
             "utc": utc,
             "link": link,
+            "plain": plain,
             "version": __version__,
             "login": self.session.login if self.session else None,
             "is_operator": self.session is not None and self.session.login.role == "operator",
@@ -255,6 +256,15 @@ def escaped(text: bytes) -> str:
 def ago(seconds: float | None) -> str:
     """Format an age; '-' for None."""
     return "-" if seconds is None else f"{age(seconds)} ago"
+
+
+def plain(value: object) -> str:
+    """Return a value of JSON as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    return "-" if value is None else str(value)
 
 
 def utc(at_s: float) -> str:

@@ -81,7 +81,7 @@ def anna(url: str) -> Iterator[ConsoleClient]:
 
 
 def offer(lanes: Lanes, *items: str, mailbox: Mailbox = ADELE, subject: str = "Standup") -> None:
-    payload = {"kind": "request", "subject": subject}
+    payload = {"kind": "request", "subject": subject, "own": False, "ref": ["rid:7", "/exchange/adele/Inbox/7.EML"]}
     offered = [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item in items]
     lanes.ledger.offer(contract.lane_of(mailbox), offered)
 
@@ -215,6 +215,7 @@ def test_a_dead_item_shows_its_evidence_and_advice(anna: ConsoleClient, lanes: L
     shown = text_of(anna.get("/dead/item?id=a1"))
     assert "nothing was done to the mailbox" in shown
     assert "What to do: retry or drop it, as you like" in shown
+    assert "own no ref rid:7, /exchange/adele/Inbox/7.EML subject" in shown
     assert anna.get("/dead/item?id=none").status_code == 400
 
 
@@ -271,10 +272,12 @@ def test_decisions_and_operator_actions_of_the_last_hours_are_listed(anna: Conso
     lanes.ledger.record_decisions(contract.lane_of(ADELE), DecisionBatch("", (record,), 3600))
     lanes.controls.pause("server", "mail2", reason="new disks")
     anna.post("/resume?scope=server&name=mail2", {"scope": "server", "name": "mail2", "why": "disks are in"})
+    anna.post("/pause?scope=group&name=sales", {"scope": "group", "name": "sales", "why": "wrong rule"})
     shown = text_of(anna.get("/decisions?hours=1"))
     assert "Answers sent and responses opened" in shown
     assert "accept default no rule applies request Standup" in shown
     assert "anna (console) resume server mail2 disks are in" in shown
+    assert "anna (console) pause a group wrong rule, group sales" in shown
     assert anna.get("/decisions?hours=1000").status_code == 400
 
 
