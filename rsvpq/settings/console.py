@@ -12,13 +12,13 @@ from rsvpq.settings.table import Table
 
 _THIS_MACHINE = ("127.0.0.0/8", "::1/128")
 _PROXIES_FORM = 'write their addresses or networks, as in ["127.0.0.1", "10.0.0.0/24"]'
-_ADDRESS_FORM = "write it as 127.0.0.1:5556, or as [::1]:5556"
+_LISTEN = "127.0.0.1:5556"
 
 
-def address_of_listener(text: str) -> tuple[str, int]:
+def address_of_listener(text: str, example: str = _LISTEN) -> tuple[str, int]:
     """Read ``HOST:PORT``, with an address of IPv6 in brackets.
 
-    :raises ValueError: it is something else.
+    :param example: what an error says to write. :raises ValueError: it is something else.
     """
     try:
         parts = urlsplit(f"//{text}")
@@ -26,7 +26,7 @@ def address_of_listener(text: str) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if not host or not port or parts.netloc != text:
-        raise ValueError(f"{text!r} is not an address and a port; {_ADDRESS_FORM}")
+        raise ValueError(f"{text!r} is not an address and a port; write it as {example}, IPv6 as [::1]:PORT")
     return host, port
 
 
@@ -67,7 +67,7 @@ class ConsoleSettings(Table):
     proxies: Annotated[tuple[str, ...], BeforeValidator(_networks)] = _THIS_MACHINE
     allow_http: bool = False
     # After `certificate` and `allow_http`, which its validator reads.
-    listen: Annotated[Text, AfterValidator(_listener)] = "127.0.0.1:5556"
+    listen: Annotated[Text, AfterValidator(_listener)] = _LISTEN
     session: DurationField = Duration(8 * 3600)
 
     @property
