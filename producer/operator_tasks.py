@@ -86,18 +86,18 @@ def limit(
 
 @_operation(contract.OPS_DEAD_LIST)
 def dead_list(
-    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
-) -> list[dict[str, Any]]:
-    """List dead items, the newest first."""
-    return dead.rows(lanes, dead.Which(server, mailbox, reason, like), most)
+    self: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
+) -> dict[str, Any]:
+    """List dead items, the newest first, as ``rsvpq dead list --json`` does."""
+    return dead.list_document(_context(self, ""), dead.Which(server, mailbox, reason, like), most)
 
 
 @_operation(contract.OPS_DEAD_SUMMARY)
 def dead_summary(
-    _: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
-) -> list[dict[str, Any]]:
-    """Group dead items by server and reason, the largest group first."""
-    return dead.group(lanes, dead.Which(server, mailbox, reason, like), most)
+    self: Task[Any, Any], server: str = "", mailbox: str = "", reason: str = "", like: str = "", most: int = 50
+) -> dict[str, Any]:
+    """Group dead items by server and reason, the largest group first, as ``rsvpq dead summary --json`` does."""
+    return dead.summary_document(_context(self, ""), dead.Which(server, mailbox, reason, like), most)
 
 
 @_operation(contract.OPS_DEAD_SHOW)
@@ -144,9 +144,9 @@ def mailboxes(
 
 
 @_operation(contract.OPS_TOP)
-def top(_: Task[Any, Any], most: int = 20) -> list[dict[str, Any]]:
-    """Return the deepest lanes."""
-    return look.top(lanes, most)
+def top(_: Task[Any, Any], most: int = 20) -> dict[str, Any]:
+    """Return the deepest lanes, as ``rsvpq mailboxes top --json`` does."""
+    return {"lanes": look.top(lanes, most)}
 
 
 def _which(items: Sequence[str], all_with: dict[str, str]) -> tuple[list[str], dead.Which | None]:

@@ -56,6 +56,22 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def grouped(count: int) -> str:
+    """Format a count with separators: ``12,345``."""
+    return f"{count:,}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count of things in words.
+
+    :param many: the plural of ``one``, if it does not end in ``s``, or in ``es`` after ``x``.
+
+    >>> counted(1, "mailbox"), counted(2000, "mailbox"), counted(0, "item")
+    ('1 mailbox', '2,000 mailboxes', '0 items')
+    """
+    return f"{grouped(count)} {one if count == 1 else many or one + ('es' if one.endswith('x') else 's')}"
+
+
 #: Seconds of each unit, the largest first.
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 #: From this many of a unit on, the next smaller unit is not needed.

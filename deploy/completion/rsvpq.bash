@@ -1,28 +1,16 @@
 _rsvpq_completion() {
-    local IFS=$'\n'
-    local response
-
-    response=$(env COMP_WORDS="${COMP_WORDS[*]}" COMP_CWORD=$COMP_CWORD _RSVPQ_COMPLETE=bash_complete $1)
-
-    for completion in $response; do
-        IFS=',' read type value <<< "$completion"
-
-        if [[ $type == 'dir' ]]; then
-            COMPREPLY=()
-            compopt -o dirnames
-        elif [[ $type == 'file' ]]; then
-            COMPREPLY=()
-            compopt -o default
-        elif [[ $type == 'plain' ]]; then
-            COMPREPLY+=($value)
-        fi
-    done
-
-    return 0
+    local line kind value
+    COMPREPLY=()
+    while IFS= read -r line; do
+        kind=${line%%,*} value=${line#*,}
+        case $kind in
+            dir) compopt -o dirnames ;;
+            file) compopt -o default ;;
+            quoted) compopt -o filenames; COMPREPLY+=("$value") ;;
+            plain) COMPREPLY+=("$value") ;;
+        esac
+    done < <(env COMP_LINE="${COMP_LINE:0:COMP_POINT}" COMP_BREAKS="$COMP_WORDBREAKS" \
+        _RSVPQ_COMPLETE=bash_complete "$1" 2>/dev/null)
 }
 
-_rsvpq_completion_setup() {
-    complete -o nosort -F _rsvpq_completion rsvpq
-}
-
-_rsvpq_completion_setup;
+complete -o nosort -F _rsvpq_completion rsvpq

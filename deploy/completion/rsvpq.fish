@@ -1,17 +1,16 @@
-function _rsvpq_completion;
-    set -l response (env _RSVPQ_COMPLETE=fish_complete COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) rsvpq);
+function _rsvpq_completion
+    set -l lines (env COMP_LINE=(commandline -cp) _RSVPQ_COMPLETE=fish_complete rsvpq 2>/dev/null)
+    for line in $lines
+        set -l parts (string split -m 1 "," -- $line)
+        switch $parts[1]
+            case dir
+                __fish_complete_directories (commandline -ct)
+            case file
+                __fish_complete_path (commandline -ct)
+            case "*"
+                echo $parts[2]
+        end
+    end
+end
 
-    for completion in $response;
-        set -l metadata (string split "," $completion);
-
-        if test $metadata[1] = "dir";
-            __fish_complete_directories $metadata[2];
-        else if test $metadata[1] = "file";
-            __fish_complete_path $metadata[2];
-        else if test $metadata[1] = "plain";
-            echo $metadata[2];
-        end;
-    end;
-end;
-
-complete --no-files --command rsvpq --arguments "(_rsvpq_completion)";
+complete --no-files --command rsvpq --arguments "(_rsvpq_completion)"

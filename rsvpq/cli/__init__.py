@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from rsvpq import __version__
+from rsvpq.cli.completion import VARIABLE, complete
 from rsvpq.cli.config_file import config_option
 
 #: The module of each command. It is loaded when the command is used: all of them take half a second.
@@ -68,6 +69,9 @@ def commands(config_file: Path | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; show an error that an operator can repair as one message, without a traceback."""
+    if asked := os.environ.get(VARIABLE):
+        complete(asked)
+        return
     try:
         commands(args=arguments)
     except Exception as error:

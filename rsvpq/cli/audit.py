@@ -14,21 +14,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import say
-from rsvpq.cli.options import json_option, milliseconds, the_format
-from rsvpq.cli.tables import is_terminal, print_fitted
-from rsvpq.settings import ConfigError, Settings, load_settings
-from rsvpq.settings.mailboxes import read_mailboxes, select
+from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
+from rsvpq.cli.options import json_option, milliseconds, not_empty, the_format
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
+from rsvpq.ops import open_context
+from rsvpq.ops.names import require_audited
+from rsvpq.settings import load_settings
 from rsvpq.text import csv_cell, json_text, printable
 
 #: Default limit of records in a table.
 _TABLE_LIMIT = 100
 #: Rows of a table that are laid out together.
 _ROWS = 200
-#: The columns of the table: a fixed width, or a share of the rest.
+#: The columns of the table: a fixed width, or a share of the rest; what has no room in one line is wrapped.
 _COLUMNS: dict[str, dict[str, int]] = {
     "time (UTC)": {"width": 19},
     "event": {"width": 8},
@@ -38,15 +40,17 @@ _COLUMNS: dict[str, dict[str, int]] = {
     "subject": {"ratio": 4},
     "why": {"ratio": 4},
 }
-#: The size of a column that is never cut.
+#: The cells that identify a record.
+_FIRST = 3
+#: The size of a column that has all the room that it needs.
 _WHOLE: dict[str, int] = {}
 #: The width from which on a terminal has room for the item of each record.
 _ROOM_FOR_ITEMS = 140
 
 
 @click.command()
-@click.option("--mailbox", help="Only records of this mailbox.")
-@click.option("--server", help="Only records of this server.")
+@click.option("--mailbox", type=Name("mailbox"), callback=not_empty, help="Only records of this mailbox.")
+@click.option("--server", type=Name("server"), callback=not_empty, help="Only records of this server.")
 @click.option("--organizer", help="Only meetings of this organizer: an address.")
 @click.option("--uid", help="Only this meeting, by its iCalendar UID.")
 @click.option("--item", help="Only this task id, as in Flower and `rsvpq dead`.")
@@ -93,21 +97,24 @@ def audit(
     if follow and form == "json":
         raise click.UsageError("--follow never ends, so it has no document; use --format jsonl")
     settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
+    context = open_context(settings)
+    lanes = context.lanes
     wanted = Filter.of(
-        wiring.make_redaction(settings),
+        context.audit.redaction,
         values,
         events=events,
         since_ms=milliseconds(lanes, since, "--since") if since is not None else None,
         until_ms=milliseconds(lanes, until, "--until") if until is not None else None,
     )
+    with usage():
+        require_audited(context, server=values["server"] or "", mailbox=values["mailbox"] or "")
     log = AuditLog(lanes)
     most = _TABLE_LIMIT if limit is None and form == "table" else limit
     records = _Counted(_records(log, wanted, most, follow=follow))
     with suppress(KeyboardInterrupt):  # this is how --follow ends
         _FORMS[form](records)
     if not records.number and not follow:
-        say(f"no records match{_unlisted(settings, values.get('mailbox'))}")
+        say("no records match")
 
 
 class _Counted:
@@ -121,17 +128,6 @@ class _Counted:
         for record in self._records:
             self.number += record is not None
             yield record
-
-
-def _unlisted(settings: Settings, mailbox: str | None) -> str:
-    """Say that the list has no such mailbox; '' if it has, or none was named."""
-    if mailbox is None:
-        return ""
-    try:
-        select(read_mailboxes(settings.mailboxes, settings), names=[mailbox])
-    except ConfigError as error:
-        return f"; {error}"
-    return ""
 
 
 def _records(log: AuditLog, wanted: Filter, most: int | None, *, follow: bool) -> Iterator[AuditRecord | None]:
@@ -179,13 +175,18 @@ def _write_table(records: Iterable[AuditRecord | None]) -> None:
     if not fitted or Console().width >= _ROOM_FOR_ITEMS:
         columns = {**columns, "item": _WHOLE}
     rows = iter(records)
+    if not has_room_for_columns():
+        for record in filter(None, rows):
+            cells = _cells(record)
+            print_block(cells[:_FIRST], cells[_FIRST:])
+        return
     header = True
     for first in rows:
         if first is None:
             continue
         table = Table(box=None, expand=fitted, pad_edge=False, show_header=header)
         for name, size in columns.items():
-            table.add_column(name, no_wrap=True, overflow="ellipsis", **size)  # type: ignore[arg-type]  # ints only
+            table.add_column(name, no_wrap=not fitted, overflow="fold", **size)  # type: ignore[arg-type]  # ints only
         up_to_a_pause = iter(lambda: next(rows, None), None)
         for record in chain([first], islice(up_to_a_pause, _ROWS - 1)):
             table.add_row(*(Text(printable(cell)) for cell in _cells(record)[: len(columns)]))

@@ -37,7 +37,7 @@ from rsvpq.settings import (
 )
 from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
-from rsvpq.text import duration
+from rsvpq.text import counted, duration
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
@@ -115,7 +115,8 @@ def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_fil
 
 def _sentence(found: configuration.Uptake) -> str:
     running = len(found.done)
-    return f"applied {found.applied.revision}: {running} process{'' if running == 1 else 'es'} run with it"
+    run = f"{counted(running, 'process', 'processes')} {'runs' if running == 1 else 'run'}"
+    return f"applied {found.applied.revision}: {run} with it"
 
 
 def _kept(found: configuration.Uptake) -> Iterator[str]:

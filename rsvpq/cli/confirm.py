@@ -7,13 +7,20 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import InvalidRequest, confirmation, open_context
 from rsvpq.settings import load_settings
 
 
 @click.command()
-@click.option("--group", default="", callback=not_empty, help="Only the mailboxes of this group; others stay observed.")
+@click.option(
+    "--group",
+    type=Name("group"),
+    default="",
+    callback=not_empty,
+    help="Only the mailboxes of this group; others stay observed.",
+)
 @click.option(
     "--withdraw", is_flag=True, help="Withdraw it (without --group: all of it), and only observe from now on."
 )

@@ -11,11 +11,12 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as dead_items
 from rsvpq.settings import load_settings
-from rsvpq.text import age, json_text, printable
+from rsvpq.text import age, counted, json_text, printable
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -23,8 +24,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _which(command: _Command) -> Callable[..., Any]:
     """Add the options that select dead items; the command gets them as one argument, ``which``."""
 
-    @click.option("--server", default="", callback=not_empty, help="Only items of this server.")
-    @click.option("--mailbox", default="", callback=not_empty, help="Only items of this mailbox.")
+    @click.option("--server", type=Name("server"), default="", callback=not_empty, help="Only items of this server.")
+    @click.option("--mailbox", type=Name("mailbox"), default="", callback=not_empty, help="Only items of this mailbox.")
     @click.option(
         "--reason", default="", callback=not_empty, metavar="TEXT", help="Only items whose reason contains TEXT."
     )
@@ -85,12 +86,12 @@ def list_dead(which: dead_items.Which, most: int, as_json: bool, config_file: Pa
 @config_option
 def summarize_dead(which: dead_items.Which, most: int, as_json: bool, config_file: Path | None) -> None:
     """Group dead items by server and reason, the largest group first, with the command that retries each."""
-    lanes = open_context(load_settings(config_file)).lanes
-    groups = dead_items.group(lanes, which, most)
+    with usage():
+        found = dead_items.summary_document(open_context(load_settings(config_file)), which, most)
     if as_json:
-        print_document({"total": dead_items.count(lanes, which), "groups": groups})
-    elif groups:
-        click.echo("\n".join(map(printable, chain.from_iterable(map(_group_lines, groups)))))
+        print_document(found)
+    elif found["groups"]:
+        click.echo("\n".join(map(printable, chain.from_iterable(map(_group_lines, found["groups"])))))
     else:
         say("no dead items" if which == dead_items.Which() else "no dead item matches")
 
@@ -160,9 +161,10 @@ def _settle(  # noqa: PLR0913 - one argument for each option
     if everything and not yes:
         number = dead_items.count(context.lanes, which)
         if number:
-            click.confirm(f"{verb} {number} dead item{'' if number == 1 else 's'}?", abort=True, err=True)
+            click.confirm(f"{verb} {counted(number, 'dead item')}?", abort=True, err=True)
     settle = {"retry": dead_items.retry, "drop": dead_items.drop}[verb]
-    done = settle(context, ids, which if everything else None, why)
+    with usage():
+        done = settle(context, ids, which if everything else None, why)
     left = [
         f"{item_id}: {'no such item' if state == 'unknown' else f'unchanged, because it is not dead but {state}'}"
         for item_id, state in done["left"].items()
@@ -174,26 +176,28 @@ def _settle(  # noqa: PLR0913 - one argument for each option
 
 
 def _list(context: OperatorContext, which: dead_items.Which, most: int, *, as_json: bool) -> None:
-    rows, total = dead_items.rows(context.lanes, which, most), dead_items.count(context.lanes, which)
+    with usage():
+        found = dead_items.list_document(context, which, most)
+    rows, total = found["dead"], found["total"]
     if as_json:
-        print_document({"total": total, "dead": rows})
+        print_document(found)
     elif rows:
         shown = f", the newest {len(rows)} of them:" if len(rows) < total else ":"
-        click.echo(f"{total} dead item{'' if total == 1 else 's'}{shown}")
+        click.echo(f"{counted(total, 'dead item')}{shown}")
         click.echo("\n".join(printable(line) for row in rows for line in _lines(row)))
     else:
         say("no dead items" if which == dead_items.Which() else "no dead item matches")
 
 
 def _group_lines(group: dict[str, Any]) -> Iterator[str]:
-    where = f"in {group['mailboxes']} mailbox{'' if group['mailboxes'] == 1 else 'es'}"
+    where = f"in {counted(group['mailboxes'], 'mailbox')}"
     yield f"{group['count']} x {group['server']}  {group['reason']}"
     yield f"    since {group['since']}, newest {group['newest']}; {where}, for example {group['item']}"
     yield f"    {group['retry']}"
 
 
 def _lines(row: dict[str, Any]) -> Iterator[str]:
-    times = f"{row['attempts']} attempt{'' if row['attempts'] == 1 else 's'}"
+    times = counted(row["attempts"], "attempt")
     what = f"{row['kind']} {row['subject']!r}" if row["subject"] else row["kind"]
     yield f"{row['item']}  {row['mailbox']}  {what}"
     yield f"    dead for {age(row['dead_s'])} after {times}: {row['reason']}"

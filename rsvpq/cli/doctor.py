@@ -13,6 +13,7 @@ from rich.text import Text
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.doctor_bulk import probe_all
 from rsvpq.cli.documents import print_document
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.doctor.checks import examine
@@ -26,9 +27,11 @@ _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Leve
 
 
 @click.command()
-@click.argument("servers", nargs=-1, metavar="[SERVER]...")
-@click.option("--mailbox", help="Check this mailbox instead of the first one of its server.")
-@click.option("--group", callback=not_empty, help="Instead: probe the rights on every mailbox of this group.")
+@click.argument("servers", type=Name("server"), nargs=-1, metavar="[SERVER]...")
+@click.option("--mailbox", type=Name("mailbox"), help="Check this mailbox instead of the first one of its server.")
+@click.option(
+    "--group", type=Name("group"), callback=not_empty, help="Instead: probe the rights on every mailbox of this group."
+)
 @click.option("--all", "everything", is_flag=True, help="Instead: probe the rights on every mailbox.")
 @timeout_option
 @who_option
@@ -104,7 +107,7 @@ def show_notes(notes: Notes) -> None:
     table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False, expand=is_terminal())
     table.add_column(no_wrap=True, min_width=4)
     table.add_column(no_wrap=True, min_width=11)
-    table.add_column(ratio=1)
+    table.add_column(ratio=1, overflow="fold")
     table.add_column(justify="right", no_wrap=True)
     for finding in notes.findings:
         ms = "" if finding.ms is None else f"{finding.ms:.0f} ms"

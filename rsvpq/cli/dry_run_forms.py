@@ -13,7 +13,7 @@ from rich.text import Text
 from rsvpq.audit.record import address_of
 from rsvpq.cli.documents import print_document
 from rsvpq.cli.dry_run_totals import Totals, why
-from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.ops.forecast import Forecast
 from rsvpq.text import csv_cell, json_text, printable
 
@@ -23,10 +23,12 @@ _FIELDS = tuple(column.name for column in fields(Forecast))
 _ROWS = 20
 #: The order in which decisions are shown: those that act come first.
 _DECISIONS = ("accept", "tentative", "decline", "open", "process", "undecided", "hold", "skip", "keep")
+#: The cells that identify a message: mailbox, kind, start and organizer.
+_FIRST = 4
 #: The columns of the table: a fixed width, or a share of the rest.
 _COLUMNS: dict[str, dict[str, int]] = {
     "mailbox": {"ratio": 3},
-    "kind": {"width": 8},
+    "kind": {"width": 12},
     "start (UTC)": {"width": 16},
     "organizer": {"ratio": 4},
     "subject": {"ratio": 4},
@@ -108,14 +110,11 @@ class Tables:
         for decision in [*known, *sorted(set(self._rows) - set(_DECISIONS))]:
             rows = self._rows[decision]
             print_fitted(Text(f"{decision}: {len(rows)}", style="bold"))
-            fitted = is_terminal()
-            table = Table(box=None, expand=fitted, pad_edge=False, padding=(0, 1, 0, 0))
-            for name in _COLUMNS if fitted else (*_COLUMNS, "item"):
-                given = _COLUMNS[name] if fitted else {}
-                table.add_column(name, no_wrap=True, overflow="ellipsis", **given)  # type: ignore[arg-type]  # ints only
-            for row in rows[:_ROWS]:
-                table.add_row(*(Text(printable(cell)) for cell in _cells(row)[: len(table.columns)]))
-            print_fitted(table)
+            if has_room_for_columns():
+                print_fitted(_table(rows[:_ROWS]))
+            else:
+                for cells in map(_cells, rows[:_ROWS]):
+                    print_block(cells[:_FIRST], cells[_FIRST:])
             if len(rows) > _ROWS:
                 print_fitted(f"... and {len(rows) - _ROWS} more; --format csv shows all")
             print_fitted("")
@@ -133,6 +132,17 @@ class Tables:
         print_fitted("")
         print_fitted(table)
         print_fitted("")
+
+
+def _table(rows: Iterable[Forecast]) -> Table:
+    fitted = is_terminal()
+    table = Table(box=None, expand=fitted, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in _COLUMNS if fitted else (*_COLUMNS, "item"):
+        given = _COLUMNS[name] if fitted else {}
+        table.add_column(name, no_wrap=not fitted, overflow="fold", **given)  # type: ignore[arg-type]  # ints only
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in _cells(row)[: len(table.columns)]))
+    return table
 
 
 def _cells(row: Forecast) -> tuple[str, ...]:

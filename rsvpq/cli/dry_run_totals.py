@@ -118,7 +118,7 @@ class Totals:
             cap = f"policy.most_answers_per_scan = {policy.most_answers_per_scan}{own}"
             yield f"  requests left for later scans of their mailbox: {self.held['cap']} ({cap})"
         for needs, count in sorted(self.needs.items()):
-            facts = needs.replace(" ", " and ")
+            facts = " and ".join(f"the {fact.replace('-', ' ')}" for fact in needs.split())
             yield f"  preliminary: a worker first reads {facts}, and may then decide otherwise: {count}"
 
 

@@ -15,6 +15,7 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.explain_text import print_overview, print_story
 from rsvpq.cli.follow import follow, interruptible, report_problems
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, timeout_option, who_option
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
@@ -31,7 +32,7 @@ _MOST = 20
 
 
 @click.command()
-@click.argument("mailbox")
+@click.argument("mailbox", type=Name("mailbox"))
 @click.option("--uid", default="", help="The message of this meeting, by its iCalendar UID.")
 @click.option("--subject", default="", help="Messages whose subject contains this text; never private ones.")
 @click.option("--item", default="", help="The message with this task id, as in Flower and in the audit.")

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rsvpq.audit.log import AuditRecord
-from rsvpq.cli.tables import print_fitted
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.text import printable
 
 Json = Mapping[str, Any]
@@ -18,6 +18,10 @@ _SIGNS = {"matched": "->", "unknown": " ?"}
 _WORDS = {"matched": "decides", "passed": "does not match", "unknown": "unknown"}
 #: At most this many records of other messages of the same meeting are shown: the newest.
 _MOST_OTHERS = 10
+#: The columns of the overview: all of them are whole, and only the last one is wrapped.
+_HEADINGS = ("item", "decision", "reason", "kind", "start (UTC)", "subject")
+#: Characters between two columns, and the fewest that a subject should have.
+_GAP, _LEAST_SUBJECT = 2, 16
 
 
 def print_story(story: Json, *, looked: bool) -> None:
@@ -31,13 +35,19 @@ def print_story(story: Json, *, looked: bool) -> None:
 
 
 def print_overview(stories: Sequence[Json]) -> None:
-    """Print one line for each message: what would be done with it, why, when it takes place, and its item."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("item", no_wrap=True, min_width=max(len(story["item"]) for story in stories))
-    for heading in ("decision", "reason", "kind", "start (UTC)", "subject"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
-    for story in stories:
-        table.add_row(*(Text(printable(cell)) for cell in _overview(story)))
+    """Print a row for each message: what would be done with it, why, when it takes place, and its item."""
+    rows = [tuple(map(printable, _overview(story))) for story in stories]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)][:-1]
+    if not has_room_for_columns(sum(widths) + _GAP * len(widths) + _LEAST_SUBJECT):
+        for cells in rows:
+            print_block(cells[:1], cells[1:])
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for heading in _HEADINGS[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(_HEADINGS[-1], no_wrap=not is_terminal(), overflow="fold")
+    for cells in rows:
+        table.add_row(*map(Text, cells))
     print_fitted(table)
 
 

@@ -16,7 +16,7 @@ from rsvpq.lanes.status import Hold
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
-from rsvpq.text import age, printable
+from rsvpq.text import age, counted, printable
 from rsvpq.wiring.in_force import DISPATCHER, STARTS
 
 #: Seconds without a worker that takes the trigger, or without a first report, before the processes are checked.
@@ -211,7 +211,7 @@ def report_problems(following: Following) -> int:
     problems = sorted(following.problems.items())
     if not problems:
         return 0
-    say(f"no complete result from {len(problems)} of {len(following.chosen)} mailboxes:")
+    say(f"no complete result from {len(problems)} of {counted(len(following.chosen), 'mailbox')}:")
     for name, problem in problems[:_MOST_NAMED]:
         say(f"  {name}: {printable(problem)}")
     if len(problems) > _MOST_NAMED:

@@ -9,6 +9,7 @@ import click
 
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, milliseconds, not_empty, to_seconds, who_option
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
@@ -17,7 +18,7 @@ from rsvpq.settings import load_redis, load_settings
 from rsvpq.text import printable
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "group", "mailbox"]))
-_name = click.argument("name", required=False, default="")
+_name = click.argument("name", type=Name("scope"), required=False, default="")
 _why = click.option("--reason", default="", help="Recorded in the audit.")
 
 
@@ -103,7 +104,7 @@ def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
 
 @click.command()
 @click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
-@click.argument("name", required=False, default="")
+@click.argument("name", type=Name("scope"), required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
 @click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")

@@ -10,6 +10,7 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
@@ -35,10 +36,16 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.command("import")
 @click.option("--csv", "csv_file", type=_EXPORT, metavar="FILE", help="Of Get-Mailbox | Export-Csv, or csvde; or -.")
 @click.option("--ldif", "ldif_file", type=_EXPORT, metavar="FILE", help="Of ldapsearch; - for stdin.")
-@click.option("--server", default="", callback=not_empty, help="All of the export is on this server; others stay.")
+@click.option(
+    "--server",
+    type=Name("server"),
+    default="",
+    callback=not_empty,
+    help="All of the export is on this server; others stay.",
+)
 @click.option("--map", "named", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="A server's two names.")
 @click.option("--skip", "foreign", multiple=True, metavar="THEIRS", help="A server that rsvpq does not serve.")
-@click.option("--group", default="", help="The group of the mailboxes that are added.")
+@click.option("--group", type=Name("group"), default="", help="The group of the mailboxes that are added.")
 @click.option("--keep-missing", is_flag=True, help="Remove none that the export lacks.")
 @click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Remove up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")

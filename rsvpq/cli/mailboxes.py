@@ -12,13 +12,14 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.list_import import import_list
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, to_seconds
-from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.lanes.status import Override
 from rsvpq.ops import look, open_context
 from rsvpq.ops import mailboxes as health
 from rsvpq.settings import load_settings
-from rsvpq.text import age, printable
+from rsvpq.text import age, counted, printable
 
 _HEADINGS = ("mailbox", "server", "group", "state", "since", "reason", "remedy")
 #: The columns before those of free length.
@@ -26,8 +27,8 @@ _SHORT = 5
 
 
 @click.group(invoke_without_command=True)
-@click.option("--server", default="", callback=not_empty, help="Only mailboxes of this server.")
-@click.option("--group", default="", callback=not_empty, help="Only mailboxes of this group.")
+@click.option("--server", type=Name("server"), default="", callback=not_empty, help="Only mailboxes of this server.")
+@click.option("--group", type=Name("group"), default="", callback=not_empty, help="Only mailboxes of this group.")
 @click.option("--state", type=click.Choice(health.STATES), help="Only mailboxes in this state.")
 @click.option("--all", "everything", is_flag=True, help="Also those that are well.")
 @click.option(
@@ -60,7 +61,7 @@ def mailboxes(
         print_document(found.to_dict())
         return
     click.echo(_totals(found))
-    for obstacle in found.obstacles:
+    for obstacle in (*found.missing, *found.obstacles):
         click.echo(printable(obstacle))
     if found.rows:
         _print_rows([tuple(map(printable, _cells(row))) for row in found.rows])
@@ -69,7 +70,7 @@ def mailboxes(
 
 
 @mailboxes.command()
-@click.argument("name")
+@click.argument("name", type=Name("mailbox"))
 @json_option
 @config_option
 def show(name: str, as_json: bool, config_file: Path | None) -> None:
@@ -103,10 +104,12 @@ mailboxes.add_command(import_list)
 def _totals(found: health.Examined) -> str:
     if not found.mailboxes:
         return "there is no such mailbox"
+    if not found.unwell and (found.missing or found.obstacles):
+        return f"{counted(found.mailboxes, 'mailbox')} without a symptom, and not all of this is worked:"
     if not found.unwell:
-        return f"all {found.mailboxes} mailboxes are well"
+        return f"{counted(found.mailboxes, 'mailbox')}, all well"
     states = ", ".join(f"{state} {count}" for state, count in found.states.items())
-    return f"{found.unwell} of {found.mailboxes} are not well: {states}"
+    return f"{found.unwell} of {counted(found.mailboxes, 'mailbox')} not well: {states}"
 
 
 def _cells(row: health.MailboxHealth) -> tuple[str, ...]:
@@ -123,7 +126,14 @@ def _words(symptom: health.Symptom) -> tuple[str, str]:
 
 
 def _print_rows(rows: list[tuple[str, ...]]) -> None:
-    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is."""
+    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is.
+
+    Where a terminal has no room for columns, reasons and remedies have lines of their own: commands can be copied.
+    """
+    if not has_room_for_columns():
+        for row in rows:
+            print_block(row[:_SHORT], *([cell] for cell in row[_SHORT:]))
+        return
     if is_terminal():
         table = Table(box=None, pad_edge=False, header_style="bold")
         for heading in _HEADINGS:
@@ -140,14 +150,15 @@ def _print_rows(rows: list[tuple[str, ...]]) -> None:
 
 def _page(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['mailbox']}  server {found['server']}, group {found['group'] or '-'}"
-    for obstacle in found["obstacles"]:
+    stopped = [*found["missing"], *found["obstacles"]]
+    for obstacle in stopped:
         yield f"    {obstacle}"
     for symptom in found["symptoms"]:
         since = f" for {age(symptom['since_s'])}" if symptom["since_s"] is not None else ""
         yield f"    {symptom['state']}{since}: {symptom['reason']}"
         yield f"    what to do: {symptom['remedy']}"
     if not found["symptoms"]:
-        yield f"    it is well{', and nothing of it is worked' if found['obstacles'] else ''}"
+        yield f"    {'it has no symptom of its own, and not all of it is worked' if stopped else 'it is well'}"
     totals = found["last_scan"]
     if found["scanned_s"] is not None:
         saw = f": found {totals['found']}, held back {totals['capped']}, unreadable {totals['unreadable']}"

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from rsvpq.audit.record import operator
+from rsvpq.cli.names import Name
 from rsvpq.lanes import Lanes
 from rsvpq.settings import OPERATOR_VARIABLE, Duration
 
@@ -75,8 +76,8 @@ def the_format(form: str | None, *, as_json: bool) -> str | None:
 def mailboxes_option(command: _Command) -> _Command:
     """Add the options that select mailboxes."""
     everything = click.option("--all", "everything", is_flag=True, help="Every mailbox.")
-    group = click.option("--group", help="Every mailbox of this group.")
-    return click.argument("mailboxes", nargs=-1)(group(everything(command)))
+    group = click.option("--group", type=Name("group"), help="Every mailbox of this group.")
+    return click.argument("mailboxes", type=Name("mailbox"), nargs=-1)(group(everything(command)))
 
 
 def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = None) -> int:

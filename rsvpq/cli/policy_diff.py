@@ -14,10 +14,11 @@ from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.follow import Following, follow, interruptible, report_problems
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.policy_changes import PolicyChanges
 from rsvpq.cli.progress import Progress
-from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.decision_change import DecisionChange
@@ -28,6 +29,8 @@ from rsvpq.text import printable
 
 #: Exit codes: the policies may differ although no difference was found; and they do differ.
 _INCOMPLETE, _DIFFERS = 1, 3
+#: The cells of a sample that identify a message: mailbox, start and organizer.
+_FIRST = 3
 
 
 @click.group()
@@ -37,7 +40,12 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("new", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--group", callback=not_empty, help="Only the mailboxes of this group.  [default: all mailboxes]")
+@click.option(
+    "--group",
+    type=Name("group"),
+    callback=not_empty,
+    help="Only the mailboxes of this group.  [default: all mailboxes]",
+)
 @click.option(
     "--samples", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Messages of each change."
 )
@@ -115,18 +123,24 @@ def _print(found: PolicyChanges, samples: int) -> None:
         print_fitted("")
         print_fitted(Text(printable(f"{len(rows):6} {transition}"), style="bold"))
         if samples:
-            print_fitted(_table(rows[:samples]))
+            _print_samples(rows[:samples])
             if len(rows) > samples:
                 print_fitted(f"       and {len(rows) - samples} more; --samples shows them")
 
 
-def _table(rows: list[DecisionChange]) -> Table:
+def _print_samples(rows: Sequence[DecisionChange]) -> None:
+    """Print the messages that another policy would decide differently: mailbox, start, organizer, subject, item."""
+    samples = [
+        (row.mailbox, row.start[:16].replace("T", " "), address_of(row.organizer), row.subject, row.item)
+        for row in rows
+    ]
+    if not has_room_for_columns():
+        for cells in samples:
+            print_block(cells[:_FIRST], cells[_FIRST:])
+        return
     table = Table(box=None, show_header=False, expand=is_terminal(), pad_edge=False, padding=(0, 1, 0, 0))
-    for _ in range(5):
-        table.add_column(no_wrap=True, overflow="ellipsis")
-    table.add_column(no_wrap=True, overflow="fold")
-    for row in rows:
-        start = row.start[:16].replace("T", " ")
-        cells = ("      ", row.mailbox, start, address_of(row.organizer), row.subject, row.item)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    return table
+    for _ in range(1 + len(samples[0])):
+        table.add_column(no_wrap=not is_terminal(), overflow="fold")
+    for cells in samples:
+        table.add_row("      ", *(Text(printable(cell)) for cell in cells))
+    print_fitted(table)

@@ -8,6 +8,8 @@ from typing import Self
 
 import click
 
+from rsvpq.text import counted
+
 #: Seconds between two lines in a log, and between two changes on a terminal.
 _IN_A_LOG_S = 10.0
 _AT_A_TERMINAL_S = 0.2
@@ -45,7 +47,7 @@ class Progress:
 def sentence(done: int, total: int, seconds: float) -> str:
     """Return a line such as ``37/200 mailboxes, 12.3/s, 0:00:13 to go``."""
     if not done or seconds <= 0:
-        return f"{done}/{total} mailboxes"
+        return f"{done}/{counted(total, 'mailbox')}"
     rate = done / seconds
     left = timedelta(seconds=round((total - done) / rate))
-    return f"{done}/{total} mailboxes, {rate:.1f}/s, {left} to go"
+    return f"{done}/{counted(total, 'mailbox')}, {rate:.1f}/s, {left} to go"

@@ -9,6 +9,7 @@ from rich.text import Text
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, mailboxes_option, who_option
 from rsvpq.cli.scan import trigger
 from rsvpq.cli.tables import print_fitted
@@ -16,7 +17,7 @@ from rsvpq.ops import InvalidRequest, open_context
 from rsvpq.ops import drafts as held_drafts
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
-from rsvpq.text import printable
+from rsvpq.text import counted, printable
 
 
 @click.command()
@@ -52,15 +53,17 @@ def list_drafts(as_json: bool, config_file: Path | None) -> None:
     elif not rows:
         say("no unclear drafts")
     else:
-        click.echo(f"{len(rows)} unclear draft{'' if len(rows) == 1 else 's'}:")
-        table = Table(*rows[0])
+        click.echo(f"{counted(len(rows), 'unclear draft')}:")
+        table = Table()
+        for heading in rows[0]:
+            table.add_column(heading, overflow="fold")
         for row in rows:
             table.add_row(*(Text(printable(value)) for value in row.values()))  # a subject must not be read as markup
         print_fitted(table)
 
 
 @drafts.command("send")
-@click.argument("mailbox")
+@click.argument("mailbox", type=Name("mailbox"))
 @click.argument("draft")
 @who_option
 @json_option

@@ -11,7 +11,7 @@ from rsvpq.cli.documents import print_document
 from rsvpq.cli.options import json_option
 from rsvpq.settings import load_settings
 from rsvpq.tasks import celery_app
-from rsvpq.text import age, printable
+from rsvpq.text import age, counted, printable
 
 
 @click.command()
@@ -46,6 +46,6 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
         return
     if done:
         click.echo(f"records repaired: {done['repaired']}  counters corrected: {done['wrong_slots']}")
-    click.echo(f"{len(rows)} broken record{'' if len(rows) == 1 else 's'} listed")
+    click.echo(f"{counted(len(rows), 'broken record')} listed")
     for row in rows:
         click.echo(f"{age(row['age_s'])} ago  {printable(row['reason'])}  {printable(row['name'])}")

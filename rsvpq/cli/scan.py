@@ -58,6 +58,5 @@ def trigger(kind: contract.ScanKind, selection: Selection, config_file: Path | N
     """Trigger a scan of the selected mailboxes, and show why it may wait, or answer nothing."""
     context = open_context(load_settings(config_file))
     chosen = selection.mailboxes(context.settings)
-    task_id = scans.trigger(context, kind, selection.arguments(chosen))
-    done, warnings = scans.triggered(kind, chosen, task_id), scans.cautions(context, kind, chosen)
-    print_action(kind, done, as_json=as_json, warnings=warnings, facts={"mailboxes": len(chosen), "task": task_id})
+    found = scans.trigger_chosen(context, kind, chosen, selection.arguments(chosen))
+    print_action(kind, found.text, as_json=as_json, warnings=found.warnings, facts=found.facts)

@@ -8,23 +8,28 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from rsvpq import wiring
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
-from rsvpq.cli.options import json_option
+from rsvpq.cli.lanes import usage
+from rsvpq.cli.names import Name
+from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
 from rsvpq.cli.tables import is_terminal, print_fitted
-from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import Status
-from rsvpq.settings import Settings, did_you_mean, load_settings
+from rsvpq.lanes.status import BY_SERVER_ONLY, Status
+from rsvpq.ops import OperatorContext, open_context
+from rsvpq.ops.names import require_server
+from rsvpq.settings import did_you_mean, load_settings
+from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
-from rsvpq.wiring.in_force import InForce, in_force
+from rsvpq.wiring.in_force import in_force
 
 #: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
@@ -40,17 +45,30 @@ _EVERY_S = 2.0
     metavar="[SECONDS]",
     help=f"Refresh every SECONDS (without a number: {_EVERY_S:g}), until Ctrl-C.",
 )
-@click.option("--server", "servers", multiple=True, metavar="NAME", help="Only this server; may be repeated.")
+@click.option(
+    "--server", "servers", type=Name("server"), multiple=True, metavar="NAME", help="Only this server; may be repeated."
+)
+@click.option(
+    "--group",
+    type=Name("group"),
+    default="",
+    callback=not_empty,
+    metavar="NAME",
+    help="Only the mailboxes of this group.",
+)
 @json_option
 @config_option
-def status(every_s: float | None, servers: tuple[str, ...], as_json: bool, config_file: Path | None) -> None:
+def status(
+    every_s: float | None, servers: tuple[str, ...], group: str, as_json: bool, config_file: Path | None
+) -> None:
     """Show what the lanes hold, per server and in total: what runs, what waits and why, and the lag.
 
     The servers that need attention come first. --watch fits the terminal: it shows the worst ones that have room.
     """
     settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
-    _require_known(servers, settings, lanes)
+    context = open_context(settings)
+    lanes = context.lanes
+    _require_known(context, servers)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
     digest = settings_digest(settings)
@@ -62,22 +80,50 @@ def status(every_s: float | None, servers: tuple[str, ...], as_json: bool, confi
         return read_coverage(settings, lanes, mailboxes.by_name(), mailboxes.problem)
 
     def read() -> Status:
+        if group:
+            return _of(lanes.snapshot.status_of(_members(mailboxes, group)), servers)
         return _of(lanes.snapshot.status(mailboxes.names()), servers)
+
+    def shown(now: Status, width: int | None, height: int | None = None) -> RenderableType:
+        return picture(now, look(), covered(), width, height, revision(), part=bool(group))
 
     with suppress(KeyboardInterrupt):  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
                 force = {**look().to_dict(revision()), "coverage": covered().to_dict()}
-                print_document({"in_force": force, **now.to_dict()}, None if every_s else 2)
+                print_document({"in_force": force, **_known(now, part=bool(group))}, None if every_s else 2)
         else:
-            _show(read, look, covered, every_s, revision)
+            _show(read, shown, every_s)
 
 
-def _require_known(servers: Sequence[str], settings: Settings, lanes: Lanes) -> None:
-    known = {*settings.servers, *(lanes.snapshot.servers() if servers else ())}
-    for name in servers:
-        if name not in known:
-            raise click.UsageError(f"no server {name!r}; {did_you_mean(name, known)}")
+def _require_known(context: OperatorContext, servers: Sequence[str]) -> None:
+    with usage():
+        for name in servers:
+            require_server(context, name)
+
+
+def _members(mailboxes: MailboxList, group: str) -> set[str]:
+    """Return the mailboxes of a group of the list.
+
+    :raises UsageError: the list has no such group, or cannot be read.
+    """
+    found = {mailbox.name for mailbox in mailboxes.by_name().values() if mailbox.group == group}
+    if not found:
+        instead = did_you_mean(group, set(mailboxes.groups() or ()) - {""})
+        raise click.UsageError(mailboxes.problem or f"no mailbox is in the group {group!r}; {instead}")
+    return found
+
+
+def _known(now: Status, *, part: bool) -> dict[str, Any]:
+    """Return the status as a document; of a part of the mailboxes without what is known of whole servers only."""
+    found = now.to_dict()
+    if not part:
+        return found
+    del found["counts"], found["order"]
+    for server in found["servers"].values():
+        for name in BY_SERVER_ONLY:
+            del server[name]
+    return found
 
 
 def _of(now: Status, servers: Sequence[str]) -> Status:
@@ -98,21 +144,19 @@ def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status
         yield read()
 
 
-def _show(
-    read: Callable[[], Status],
-    look: Callable[[], InForce],
-    covered: Callable[[], Coverage],
-    every_s: float | None,
-    revision: Callable[[], Revision],
-) -> None:
+def _show(read: Callable[[], Status], shown: Callable[..., RenderableType], every_s: float | None) -> None:
+    """Show one status, or one after the other.
+
+    :param shown: draws a status for a width and a height.
+    """
     console = Console(highlight=False)
     if every_s is None or not is_terminal():
         for now in _looks(read, every_s):
             width = console.width if is_terminal() else None
-            print_fitted(picture(now, look(), covered(), width, revision=revision()))
+            print_fitted(shown(now, width))
             if not now.servers:
                 say("no servers: no dispatcher or worker has started yet")
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(read, every_s):
-            live.update(picture(now, look(), covered(), console.width, console.height, revision()), refresh=True)
+            live.update(shown(now, console.width, console.height), refresh=True)

@@ -1,5 +1,6 @@
 """Draw the status: what is in force, one row for each server with the worst first, and below what has no column."""
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeGuard
@@ -8,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
+from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings.revision import Revision
-from rsvpq.text import age, printable, shortened
+from rsvpq.text import age, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 from rsvpq.wiring.revisions import differences
@@ -21,6 +22,8 @@ _COLUMNS = (
     *("mailboxes", "pending", "running", "later", "dead", "answered", "opened", "skipped", "on hold"),
     *("lag", "last scan", "answer"),
 )
+#: Those of them that are known of a part of the mailboxes of a server.
+_OF_A_PART = tuple(name for name in _COLUMNS if name not in ("answered", "opened", "lag", "answer"))
 #: The columns that are left out one by one where there is no room, the first one first.
 _LEFT_OUT = ("answer", "opened", "mailboxes", "skipped", "on hold", "answered", "last scan", "later")
 #: What the row with the totals sums up.
@@ -29,6 +32,10 @@ _SUMS = ("mailboxes", "pending", "released", "running", "later", "dead", "answer
 _GAP, _ROOM, _FEWEST = 2, 16, 8
 #: More characters than anything has that waits.
 _UNLIMITED = 100_000
+#: The name of the row with the sums, and what stands there for all that waits if the column has no room for it: the
+#: first line below the table has it, also where those of the servers have no room.
+_TOTAL = "total"
+_BELOW_TABLE = "below"
 #: At most this many paused mailboxes, and this many held ones, are named.
 _NAMED = 10
 #: Lines below the table that servers leave free where the height is limited.
@@ -42,28 +49,31 @@ def picture(
     width: int | None = None,
     height: int | None = None,
     revision: Revision | None = None,
+    *,
+    part: bool = False,
 ) -> RenderableType:
     """Return the status.
 
     :param width: of the terminal, in characters; None if nothing is to be cut.
     :param height: of the terminal, in lines; None if there may be any number. What does not fit are the best servers.
-    :param revision: that of the files at hand.
+    :param revision: that of the files at hand. :param part: whether it is of a part of the mailboxes of its servers.
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
-    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now)]
+    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now, part=part)]
+    if height is not None:
+        headline = _wrapped(headline, width)
     most = len(names)
     if height is not None:
         # The header of the table, the totals, and the line below that the cursor is in.
         most = max(1, min(most, height - len(headline) - _BELOW - 3))
-    rows = [("total", total(now.servers.values()))] if len(names) > 1 else []
+    rows = [(_TOTAL, total(now.servers.values()))] if len(names) > 1 else []
     rows += [(printable(name), now.servers[name]) for name in names[:most]]
-    table, left = _table(rows, width)
-    whole = {name: "; ".join(_waiting(now.servers[name])) for name in names[:most]}
-    cut = [f"{printable(name)}: {text}" for name, text in whole.items() if len(text) > left]
+    table, left = _table(rows, width, _OF_A_PART if part else _COLUMNS)
+    whole = {name: "; ".join(_waiting(server)) for name, server in rows}
+    cut = [f"{name}: {text}" for name, text in whole.items() if len(text) > left]
     below = [*_hidden(len(names) - most), *cut, *below]
     if height is not None:
-        below = _cut(below, height - len(headline) - len(rows) - 2)
-        headline, below = ([shortened(line, width or _UNLIMITED) for line in lines] for lines in (headline, below))
+        below = _cut(_wrapped(below, width), height - len(headline) - len(rows) - 2)
     return Group(*map(Text, headline), *([table] if rows else []), *map(Text, below))
 
 
@@ -75,7 +85,12 @@ def _urgency(name: str, server: ServerStatus) -> tuple[object, ...]:
 
 def _hidden(servers: int) -> Iterator[str]:
     if servers:
-        yield f"and {servers} more server{'' if servers == 1 else 's'}, none of them worse"
+        yield f"and {counted(servers, 'more server')}, none of them worse"
+
+
+def _wrapped(lines: Iterable[str], width: int | None) -> list[str]:
+    """Return the lines as a terminal of this width shows them; none is empty."""
+    return [part for line in lines for part in textwrap.wrap(line, width or _UNLIMITED, subsequent_indent="  ")]
 
 
 def _cut(lines: list[str], most: int) -> list[str]:
@@ -86,7 +101,7 @@ def _cut(lines: list[str], most: int) -> list[str]:
 
 def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision | None) -> Iterator[str]:
     if now.paused:
-        yield f"EVERYTHING IS PAUSED{_pause(now.paused)}"
+        yield f"EVERYTHING IS PAUSED{printable(control.about_pause(now.paused))}"
     if now.rests_everywhere:
         yield "EVERY SERVER BELOW IS PAUSED OR HELD: nothing starts there"
     yield from map(printable, control.group_stops(now))
@@ -128,26 +143,30 @@ def _known(value: float | None) -> TypeGuard[float]:
     return value is not None
 
 
-def _table(rows: Sequence[tuple[str, ServerStatus]], width: int | None) -> tuple[RenderableType, int]:
+def _table(
+    rows: Sequence[tuple[str, ServerStatus]], width: int | None, columns: Sequence[str]
+) -> tuple[RenderableType, int]:
     """Return the table, and how many characters of what waits it shows."""
-    columns, texts, left = _fitting(rows, width)
+    columns, texts, left = _fitting(rows, width, columns)
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     table.add_column("server", no_wrap=True)
     for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     if left:
         table.add_column("waiting", no_wrap=True)
-    for texts_of_row, (_, server) in zip(texts, rows, strict=True):
-        waiting = [shortened("; ".join(_waiting(server)) or "-", left)] if left else []
+    for texts_of_row, (name, server) in zip(texts, rows, strict=True):
+        text = "; ".join(_waiting(server)) or "-"
+        if name == _TOTAL and len(text) > left:
+            text = _BELOW_TABLE
+        waiting = [shortened(text, left)] if left else []
         table.add_row(*map(Text, (*texts_of_row, *waiting)))
     return table, left
 
 
 def _fitting(
-    rows: Sequence[tuple[str, ServerStatus]], width: int | None
+    rows: Sequence[tuple[str, ServerStatus]], width: int | None, columns: Sequence[str]
 ) -> tuple[Sequence[str], list[tuple[str, ...]], int]:
     """Return the columns that fit, the rows with these, and how many characters are left for what waits."""
-    columns = list(_COLUMNS)
     for full, left_out in ((True, None), (False, None), *((False, name) for name in _LEFT_OUT)):
         columns = [name for name in columns if name != left_out]
         cells = [(name, _cells(server, full=full)) for name, server in rows]
@@ -199,14 +218,14 @@ def _scans(server: ServerStatus, *, full: bool) -> str:
 def _waiting(server: ServerStatus) -> Iterator[str]:
     """Yield what blocks the whole server, then why mailboxes wait, by number of items."""
     if server.paused:
-        yield f"paused{_pause(server.paused)}"
+        yield f"paused{printable(control.about_pause(server.paused))}"
     if server.held_s:
         yield f"backing off for {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 
 
-def _footer(now: Status) -> Iterator[str]:
+def _footer(now: Status, *, part: bool) -> Iterator[str]:
     yield from _of_mailboxes(now)
     on_hold = sum((Counter(server.on_hold) for server in now.servers.values()), Counter[str]())
     if on_hold:
@@ -219,6 +238,8 @@ def _footer(now: Status) -> Iterator[str]:
         wrong = f", {now.order.wrong_slots} counters corrected so far" if now.order.wrong_slots else ""
         yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
+    if part:
+        return
     counts = "  ".join(f"{label} {count}" for label, count in sorted(now.counts.items()))
     yield f"since Redis was empty: {counts}" if counts else "nothing counted yet"
 
@@ -227,7 +248,7 @@ def _of_mailboxes(now: Status) -> Iterator[str]:
     """Yield the mailboxes that are paused or held, and what has other limits than configured."""
     paused = {name: pause for server in now.servers.values() for name, pause in server.paused_mailboxes.items()}
     for name, pause in list(paused.items())[:_NAMED]:
-        yield f"{printable(name)} is paused{_pause(pause)}"
+        yield f"{printable(name)} is paused{printable(control.about_pause(pause))}"
     if len(paused) > _NAMED:
         yield f"and {len(paused) - _NAMED} or more other mailboxes are paused"
     yield from _overrides(now)
@@ -253,13 +274,6 @@ def _overrides(now: Status) -> Iterator[str]:
 
 def _why(reason: str) -> str:
     return f": {printable(reason)}" if reason else ""
-
-
-def _pause(pause: Pause) -> str:
-    by = f" by {printable(pause.by)}" if pause.by else ""
-    since = f" {_ago(pause.age_s)}" if pause.age_s is not None else ""
-    ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
-    return f"{by}{since}{ends}: {printable(pause.reason)}"
 
 
 def _ago(seconds: float | None) -> str:

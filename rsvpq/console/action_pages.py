@@ -11,6 +11,7 @@ from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, dead, drafts, scans
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.settings.logins import ConsoleRole
+from rsvpq.text import counted
 
 #: The most characters of a reason: the audit keeps no more.
 LONGEST_REASON = 200
@@ -298,8 +299,10 @@ class _Settle(ActionPage):
     def form(self, context: OperatorContext) -> Form:
         """Return the form, which says how many items it is about."""
         ids, which = self._chosen()
+        if which is not None:
+            dead.require_known(context, which)
         number = len(ids) if which is None else dead.count(context.lanes, which)
-        what = f"{self.verb.capitalize()} {number} dead item{'' if number == 1 else 's'}"
+        what = f"{self.verb.capitalize()} {counted(number, 'dead item')}"
         about = [self.meaning]
         if which is not None:
             words = [f"{name} {value!r}" for name, value in self._filter().items() if value]
@@ -331,8 +334,6 @@ class _Settle(ActionPage):
         which = dead.Which(**self._filter()) if self.given("all") else None
         if bool(ids) == (which is not None):
             raise InvalidRequest("no item is chosen: tick some, or take all that match")
-        if which is not None:
-            dead.require_known(self.context, which)
         return ids, which
 
 

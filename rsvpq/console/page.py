@@ -20,11 +20,10 @@ from rsvpq.console.readings import Readings
 from rsvpq.console.sessions import Attempts, ConsoleSession, Sessions
 from rsvpq.console.shared import Seen
 from rsvpq.ops import InvalidRequest, OperatorContext, open_context
-from rsvpq.ops.control import group_stops
-from rsvpq.report.wording import grouped
+from rsvpq.ops.control import about_pause, group_stops
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
-from rsvpq.text import age, printable
+from rsvpq.text import age, counted, grouped, printable
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +183,9 @@ class ConsolePage(RequestHandler):
             "age": age,
             "ago": ago,
             "grouped": grouped,
+            "counted": counted,
             "group_stops": group_stops,
+            "about_pause": about_pause,
             "utc": utc,
             "link": link,
             "plain": plain,

@@ -11,10 +11,11 @@ from tornado.web import HTTPError
 from rsvpq.console import lag
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.readings import MOST_DECISIONS, MOST_RECORDS, PERIODS_H
-from rsvpq.console.servers import natural, obstacle, pause_text, scans, server_rows, totals, waiting
+from rsvpq.console.servers import natural, obstacle, scans, server_rows, totals, waiting
 from rsvpq.metrics.troubles import Severity, troubles
-from rsvpq.ops import InvalidRequest, OperatorContext, control, dead
+from rsvpq.ops import InvalidRequest, control, dead
 from rsvpq.ops import mailboxes as health
+from rsvpq.ops.names import require_audited, require_group, require_server
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import Report
 from rsvpq.report.sections import done_chart, trouble_chart
@@ -122,7 +123,7 @@ class ServerPage(ConsolePage):
             waiting=list(waiting(server)),
             scans=scans(server),
             limits=limits,
-            paused={one: pause_text(pause) for one, pause in list(server.paused_mailboxes.items())[:_NAMED]},
+            paused={one: control.about_pause(pause) for one, pause in list(server.paused_mailboxes.items())[:_NAMED]},
             held=dict(list(server.held_mailboxes.items())[:_NAMED]),
             limited={one: control.set_by(found) for one, found in list(server.limited_mailboxes.items())[:_NAMED]},
             lag=lag.chart(
@@ -140,17 +141,16 @@ class MailboxesPage(ConsolePage):
     async def get(self) -> None:
         """Show those of the server, the group and the state that are asked for.
 
-        :raises InvalidRequest: there is no such server, group or state.
+        :raises InvalidRequest, ConfigError: there is none of these.
         """
         chosen = {name: self.asked(name) for name in ("server", "group", "state")}
         choice = health.MailboxChoice(state=chosen["state"])
+        await self.ask(partial(require_server, self.context, chosen["server"]))
+        await self.ask(partial(require_group, self.context, chosen["group"]))
         seen = await self.console.readings.mailboxes.get()
         overview = (await self.console.readings.look()).value
         servers = {*overview.status.servers, *self.context.settings.servers}
-        groups = {*(overview.groups or ()), *(row.group for row in seen.value.rows)} - {""}
-        for what, there_are in (("server", servers), ("group", groups)):
-            if chosen[what] not in ("", *there_are):
-                raise InvalidRequest(f"no {what} {chosen[what]!r}; there are: {', '.join(sorted(there_are)) or 'none'}")
+        groups = {*(overview.groups or ()), chosen["group"]} - {""}
         rows = [
             row
             for row in seen.value.rows
@@ -194,10 +194,11 @@ class DeadListPage(ConsolePage):
     async def get(self) -> None:
         """Show those that match the filter of the address.
 
-        :raises InvalidRequest: there is no such server. :raises ConfigError: there is no such mailbox.
+        :raises InvalidRequest, ConfigError: there is no such server or mailbox.
         """
         chosen = {name: self.asked(name) for name in ("server", "mailbox", "reason", "like")}
-        found, groups = await self.ask(partial(_dead, self.context, dead.Which(**chosen)))
+        which = dead.Which(**chosen)
+        found, groups = await self.ask(partial(dead.rows_and_groups, self.context, which, MOST_DEAD + 1))
         rows = found[:MOST_DEAD]
         await self.show(
             "dead.html",
@@ -208,12 +209,6 @@ class DeadListPage(ConsolePage):
             chosen=chosen,
             groups=groups[:MOST_GROUPS],
         )
-
-
-def _dead(context: OperatorContext, which: dead.Which) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows and the groups of the page; one row more than it shows says that there are more."""
-    dead.require_known(context, which)
-    return dead.rows_and_groups(context.lanes, which, MOST_DEAD + 1)
 
 
 class DeadItemPage(ConsolePage):
@@ -241,14 +236,13 @@ class DecisionsPage(ConsolePage):
     async def get(self) -> None:
         """Show one of the periods.
 
-        :raises InvalidRequest: there is no such period. :raises ConfigError: there is no such mailbox.
+        :raises InvalidRequest, ConfigError: there is no such period, or no such mailbox.
         """
         hours = {str(one): one for one in PERIODS_H}.get(self.asked("hours") or str(PERIODS_H[0]))
         if hours is None:
             raise InvalidRequest(f"there is no such period; choose one of {', '.join(map(str, PERIODS_H))} hours")
         calendar, mailbox, readings = Calendar(), self.asked("mailbox"), self.console.readings
-        if mailbox:
-            await self.ask(partial(self.context.resolve_name, "mailbox", mailbox))
+        await self.ask(partial(require_audited, self.context, mailbox=mailbox))
         records = await readings.records[hours].get()
         about: dict[str, Any] = {"report": None}
         try:

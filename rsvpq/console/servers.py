@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rsvpq.console.lag import RECENT_MINUTES, LagHistory, small_drawing, top_of
-from rsvpq.lanes.status import Pause, ServerStatus, Status
+from rsvpq.lanes.status import ServerStatus, Status
+from rsvpq.ops.control import about_pause
 from rsvpq.report.markup import Markup
-from rsvpq.report.wording import grouped
-from rsvpq.text import age
+from rsvpq.text import age, grouped
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,9 @@ def totals(status: Status) -> dict[str, int]:
     }
 
 
-def pause_text(pause: Pause) -> str:
-    """Say who has paused something, when, for how long, and why."""
-    by = f" by {pause.by}" if pause.by else ""
-    since = f" {age(pause.age_s)} ago" if pause.age_s is not None else ""
-    ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
-    return f"paused{by}{since}{ends}: {pause.reason}"
-
-
 def obstacle(server: ServerStatus) -> str:
     """Say what keeps the whole server from being worked; '' if nothing does."""
-    found = [pause_text(server.paused)] if server.paused else []
+    found = [f"paused{about_pause(server.paused)}"] if server.paused else []
     if server.held_s:
         found.append(f"held for another {age(server.held_s)}: {server.held_why or 'no reason given'}")
     return "; ".join(found)

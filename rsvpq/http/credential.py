@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, LoginRefused
@@ -23,6 +24,11 @@ from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, LoginRefused
 MOST_REFUSALS = 3
 #: The most seconds that a thread waits for another thread's attempt; less if the lease of its item ends before.
 LONGEST_WAIT_S = 60.0
+
+
+def _clock_time(wait_s: float) -> str:
+    """Return when a wait ends: the text is stored, and is still true when somebody reads it."""
+    return f"{datetime.now(UTC) + timedelta(seconds=wait_s):%H:%M:%S} UTC"
 
 
 class Credential:
@@ -77,7 +83,8 @@ class Credential:
         if wait_s > 0:
             by = " and ".join(sorted({*self._refused_by} - {""}))
             why = f"{by} refused the login" if by else "the login was refused"
-            raise LoginRefused(f"{what}: not sent, because {why}; next attempt in {wait_s:.0f} s", wait_s)
+            next_one = f"next attempt not before {_clock_time(wait_s)}"
+            raise LoginRefused(f"{what}: not sent, because {why}; {next_one}", wait_s)
 
     def _acquire(self, what: str, wait_s: float) -> bool:
         if not self._exclusive.acquire(timeout=wait_s):

@@ -16,7 +16,8 @@ _WAITING_FIELDS = ("state", "attempts", "reason", "work")
 _MAILBOX_FIELDS = (
     *("server", "scan", "scanned", "failed", "failed_why", "found", "capped", "unreadable", "skipped"),
     *("cap", "capped_at", "unlisted"),
-    *("hold", "hold_for", "hold_why", "paused", "paused_by", "paused_at"),
+    *("hold", "hold_for", "hold_why"),
+    *PAUSE_FIELDS,
 )
 #: Items, and lanes, per round trip.
 _BATCH, _LANES_BATCH = 500, 2000
@@ -108,7 +109,7 @@ class MailboxState:
         """Read :data:`_MAILBOX_FIELDS`."""
         server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *more = fields
         cap, capped_at, unlisted, *rest = more
-        hold, hold_for, hold_why, paused, paused_by, paused_at = rest
+        hold, hold_for, hold_why, *pause = rest
         held_s = left_s(hold, hold_for, now_us)
         return cls(
             server=server or "",
@@ -121,7 +122,7 @@ class MailboxState:
             unlisted_s=age_s(number_of(unlisted), now_us),
             hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
-            pause=Pause(paused, paused_by or "", age_s(number_of(paused_at), now_us)) if paused else None,
+            pause=Pause.of(pause, now_us),
         )
 
 
@@ -154,6 +155,14 @@ class Snapshot:
             Without a name, all mailboxes count.
         """
         return StatusReader(self._namespace).read(listed)
+
+    def status_of(self, mailboxes: Collection[str]) -> Status:
+        """Return the status of these mailboxes, such as those of a group, on the servers where they are.
+
+        What is kept for whole servers only is not in it (:data:`rsvpq.lanes.status.BY_SERVER_ONLY`, and all counts);
+        what stops a server is.
+        """
+        return StatusReader(self._namespace).read_part(mailboxes)
 
     def group_pauses(self) -> dict[str, Pause]:
         """Return the groups that are paused, by name."""
@@ -244,6 +253,23 @@ class Snapshot:
                 pipe.hget(self._namespace.mailbox(name), "scan")
             scans = values_of(pipe, (None,) * len(mailboxes))
         return {name: scan or "" for name, scan in zip(mailboxes, scans, strict=True)}
+
+    def not_offered(self, mailboxes: Iterable[str]) -> dict[str, str]:
+        """Return why a scan would not be offered to these mailboxes now, by name: ``scanning`` or ``full``.
+
+        See offer_scan.lua; without those to which it would be offered.
+        """
+        found: dict[str, str] = {}
+        for batch in batched(list(mailboxes), _LANES_BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for name in batch:
+                    pipe.hget(self._namespace.mailbox(name), "scan")
+                    pipe.llen(self._namespace.lane(name))
+                replies = values_of(pipe, (None, 0) * len(batch))
+            for name, scan, waiting in zip(batch, replies, replies, strict=True):
+                if scan or waiting:
+                    found[name] = "scanning" if scan else "full"
+        return found
 
     def pauses(self, lanes: Iterable[Lane]) -> dict[str, str]:
         """Return the paused lanes by name, each with what was paused and why."""

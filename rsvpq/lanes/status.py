@@ -17,6 +17,8 @@ from rsvpq.lanes.repair import Repair
 #: Mailboxes per call of status.lua, which blocks Redis for about 12 us for each mailbox with waiting items. A call
 #: names as many of each kind (MOST_NAMED), so all that are paused or held are named, and can be counted.
 _BATCH = 100
+#: Items per round trip.
+_ITEMS_BATCH = 2000
 #: Labels under which earlier versions counted sightings.
 _SIGHTINGS = ("skipped:", "scan:found")
 #: Labels of the counts that are answers.
@@ -35,7 +37,10 @@ class Backlog:
 
 @dataclass(slots=True)
 class Pause:
-    """A pause: its reason, who set it ('' if unknown), its age, and the seconds until it ends (None: never)."""
+    """A pause: its reason, who set it ('' if unknown), its age, and the seconds until it ends (None: never).
+
+    It lasts until a dispatcher lifts it; where none runs, ``left_s`` is below 0, by how long its end is past.
+    """
 
     reason: str
     by: str = ""
@@ -46,7 +51,7 @@ class Pause:
     def of(cls, fields: Sequence[str | None], now_us: int) -> "Pause | None":
         """Read :data:`PAUSE_FIELDS`; None if there is no pause."""
         reason, by, at_us, until_us = fields
-        left = max(0.0, (number_of(until_us) - now_us) / 1e6) if until_us else None
+        left = (number_of(until_us) - now_us) / 1e6 if until_us else None
         return cls(reason, by or "", age_s(at_us, now_us), left) if reason else None
 
 
@@ -154,6 +159,11 @@ class ServerStatus:
         return self.released + self.running
 
 
+#: What the ledger keeps for whole servers, and so cannot say of some of their mailboxes.
+BY_SERVER_ONLY = ("answered", "opened", "unfinished", "lag_s", "lag_p95_s", "last_answer_s", "counts")
+_NOTHING = ServerStatus()
+
+
 @dataclass(slots=True)
 class LedgerState:
     """The state of the ledger: broken records, and the last check of slots.
@@ -231,9 +241,8 @@ class StatusReader:
             pipe.hgetall(space.counts())
             replies = values_of(pipe, (0, 0, (None,) * len(_STOPS), (), (), {}))
         later, dead, stops, servers, mailboxes, counts = replies
-        everything = self._group(stops)
-        status = Status(later=later, dead=dead, paused=everything.paused, quiet_s=everything.quiet_s)
-        status.groups = self.groups()
+        status = self._stopped(stops)
+        status.later, status.dead = later, dead
         status.counts = _counts(counts)
         status.servers = {name: ServerStatus() for name in sorted(servers)}
         summary = Repair(space).summary()
@@ -245,6 +254,33 @@ class StatusReader:
         self._add_servers(status)
         self._add_in_flight(status)
         return status
+
+    def read_part(self, members: Collection[str]) -> Status:
+        """Return the status of some mailboxes; see :meth:`rsvpq.lanes.snapshot.Snapshot.status_of`."""
+        space = self._namespace
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.hmget(space.general, _STOPS)
+            pipe.smembers(space.mailboxes)
+            stops, mailboxes = values_of(pipe, ((None,) * len(_STOPS), ()))
+        status = self._stopped(stops)
+        self._add_mailboxes(status, sorted(set(mailboxes).intersection(members)))
+        self._add_servers(status)
+        for server in status.servers.values():
+            for name in BY_SERVER_ONLY:
+                setattr(server, name, getattr(_NOTHING, name))
+            server.later = server.dead = 0
+        self._add_in_flight(status, members)
+        for key, state in ((space.key("later"), "later"), (space.dead, "dead")):
+            self._add_items(status, key, {state}, members)
+        status.later, status.dead = (
+            sum(getattr(server, state) for server in status.servers.values()) for state in ("later", "dead")
+        )
+        return status
+
+    def _stopped(self, stops: Sequence[str | None]) -> Status:
+        """Return a status that has only what stops everything or groups, by :data:`_STOPS` of everything."""
+        everything = self._group(stops)
+        return Status(groups=self.groups(), paused=everything.paused, quiet_s=everything.quiet_s)
 
     def groups(self) -> dict[str, GroupStatus]:
         """Return the groups whose mailboxes are stopped."""
@@ -335,15 +371,24 @@ class StatusReader:
             # Either message may have ended since it was counted.
             server.lag_s, server.lag_p95_s = (self._age(found[0][1]) if found else None for found in (oldest, p95))
 
-    def _add_in_flight(self, status: Status) -> None:
+    def _add_in_flight(self, status: Status, members: Collection[str] | None = None) -> None:
+        self._add_items(status, self._namespace.key("inflight"), {"released", "running"}, members)
+
+    def _add_items(self, status: Status, key: str, states: Collection[str], members: Collection[str] | None) -> None:
+        """Count the items of a sorted set that are in one of these states, by server and state.
+
+        :param members: the mailboxes whose items count; None for all.
+        """
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zrange(self._namespace.key("inflight"), 0, -1)
+            pipe.zrange(key, 0, -1)
             [ids] = values_of(pipe, [()])
-        with self._redis.pipeline(transaction=False) as pipe:
-            for item_id in ids:
-                pipe.hmget(self._namespace.item(item_id), "state", "server")
-            for state, name in values_of(pipe, [(None, None)] * len(ids)):
-                if name and state in ("released", "running"):
+        for batch in batched(list(ids), _ITEMS_BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for item_id in batch:
+                    pipe.hmget(self._namespace.item(item_id), "state", "server", "mailbox")
+                replies = values_of(pipe, [(None,) * 3] * len(batch))
+            for state, name, mailbox in replies:
+                if name and state in states and (members is None or mailbox in members):
                     server = status.servers.setdefault(name, ServerStatus())
                     setattr(server, state, getattr(server, state) + 1)
 

@@ -10,6 +10,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.settings.revision import settings_digest
+from rsvpq.text import counted
 from rsvpq.wiring.in_force import in_force
 from rsvpq.wiring.revisions import reports
 
@@ -28,7 +29,7 @@ def terms(context: OperatorContext, group: str = "") -> str:
         _require_single_groups(context, group)
     listed = read_mailboxes(settings.mailboxes, settings)
     chosen = select(listed, group=group) if group else listed
-    where = f"in {len(chosen)} of {len(listed)} mailboxes"
+    where = f"in {len(chosen)} of {counted(len(listed), 'mailbox')}"
     found = settings.policy.caps_of(group)
     own = "" if found.per_run_of_group is None else f" ({found.per_run_of_group} of them in the group)"
     caps = f"{found.per_scan} per mailbox and scan, {found.per_run} per run{own}"
@@ -142,7 +143,7 @@ def unconfirmed(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
     without = sum(not look.answers(mailbox.group) for mailbox in mailboxes)
     if without == len(mailboxes):
         return "here"
-    return f"in the groups of {without} of these {len(mailboxes)} mailboxes" if without else ""
+    return f"in the groups of {without} of these {counted(len(mailboxes), 'mailbox')}" if without else ""
 
 
 def remarks(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:

@@ -85,15 +85,6 @@ class OperatorContext(LedgerContext):
             return name
         return self.listed(name).name
 
-    def require_server(self, name: str) -> None:
-        """Require a server of the settings, or of the ledger: one that has left the settings may have left items.
-
-        :raises InvalidRequest: there is no such server.
-        """
-        servers = self.lanes.snapshot.servers() | set(self.settings.servers)
-        if name not in servers:
-            raise InvalidRequest(f"no server {name!r}; there are: {', '.join(sorted(servers))}")
-
     def listed(self, name: str) -> Mailbox:
         """Return the mailbox of this name in the list.
 

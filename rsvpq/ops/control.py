@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rsvpq.lanes import Scope
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
-from rsvpq.lanes.status import Override, Status
+from rsvpq.lanes.status import Override, Pause, Status
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, require_count
 from rsvpq.settings.mailboxes import read_mailboxes
@@ -197,16 +197,28 @@ def _binding(context: OperatorContext, mailbox: str, rate: str) -> str:
     return f"; server {name} gets at most {most} for all its mailboxes together, so that limit binds first"
 
 
+def about_pause(pause: Pause) -> str:
+    """Say who has paused something, when, for how long yet, and why, in words that follow ``paused``."""
+    by = f" by {pause.by}" if pause.by else ""
+    since = f" {age(pause.age_s)} ago" if pause.age_s is not None else ""
+    return f"{by}{since}{_end(pause)}: {pause.reason}"
+
+
+def _end(pause: Pause) -> str:
+    if pause.left_s is None:
+        return ""
+    if pause.left_s > 0:
+        return f" for another {age(pause.left_s)}"
+    return f" (its time ended {age(-pause.left_s)} ago; the next dispatcher lifts it)"
+
+
 def group_stops(status: Status) -> Iterator[str]:
     """Yield what stops whole groups of mailboxes, or all by quiet hours, a sentence each."""
     if status.quiet_s:
         yield f"QUIET HOURS for another {age(status.quiet_s)}: nothing new starts"
     for name, group in status.groups.items():
         if pause := group.paused:
-            by = f" by {pause.by}" if pause.by else ""
-            since = f" {age(pause.age_s)} ago" if pause.age_s is not None else ""
-            ends = f" for another {age(pause.left_s)}" if pause.left_s is not None else ""
-            yield f"GROUP {name} IS PAUSED{by}{since}{ends}: {pause.reason}"
+            yield f"GROUP {name} IS PAUSED{about_pause(pause)}"
         if group.quiet_s:
             yield f"GROUP {name} HAS QUIET HOURS for another {age(group.quiet_s)}: nothing new starts there"
 

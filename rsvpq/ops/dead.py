@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from rsvpq.lanes.reading import batched
 from rsvpq.mail.messages import is_private_payload
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
 from rsvpq.ops.evidence import advice, proved
+from rsvpq.ops.names import require_mailbox, require_server
 from rsvpq.report.reasons import reason_class
 from rsvpq.tasks import contract
 from rsvpq.text import printable
@@ -53,17 +55,6 @@ class Which:
         return self.reason.casefold() in item.reason.casefold()
 
 
-def require_known(context: OperatorContext, which: Which) -> None:
-    """Require that there are the server and the mailbox of a filter: a misspelled one matches nothing.
-
-    :raises InvalidRequest: there is no such server. :raises ConfigError: there is no such mailbox.
-    """
-    if which.server:
-        context.require_server(which.server)
-    if which.mailbox:
-        context.resolve_name("mailbox", which.mailbox)
-
-
 def find(lanes: Lanes, which: Which, most: int | None = None) -> list[DeadItem]:
     """Return at most ``most`` matching dead items, newest first, with private subjects redacted.
 
@@ -74,31 +65,65 @@ def find(lanes: Lanes, which: Which, most: int | None = None) -> list[DeadItem]:
     return [_redacted(item) for item in islice(filter(which, lanes.dead_items.all()), most)]
 
 
-def rows(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a list of the items that :func:`find` returns."""
-    now_us = lanes.time_us()
-    return [_row(item, now_us) for item in find(lanes, which, most)]
+def require_known(context: OperatorContext, which: Which) -> None:
+    """Require that the filter may match something: a name that nobody knows is a typing error.
+
+    :raises InvalidRequest, ConfigError: no settings, list, ledger or dead item has its server or its mailbox.
+    """
+    for require, only in (
+        (require_server, Which(server=which.server)),
+        (require_mailbox, Which(mailbox=which.mailbox)),
+    ):
+        require(context, only.server or only.mailbox, partial(_any, context, only))
 
 
-def rows_and_groups(lanes: Lanes, which: Which, most: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _any(context: OperatorContext, which: Which) -> bool:
+    return any(map(which, context.lanes.dead_items.all()))
+
+
+def rows(context: OperatorContext, which: Which, most: int | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a list of the items that :func:`find` returns.
+
+    Same errors as :func:`find` and :func:`require_known`.
+    """
+    require_known(context, which)
+    now_us = context.lanes.time_us()
+    return [_row(item, now_us) for item in find(context.lanes, which, most)]
+
+
+def rows_and_groups(
+    context: OperatorContext, which: Which, most: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return what :func:`rows` returns, and the groups of these items as :func:`group` does, by one reading."""
-    now_us = lanes.time_us()
-    items = list(islice(filter(which, lanes.dead_items.all()), most))
+    require_known(context, which)
+    now_us = context.lanes.time_us()
+    items = list(islice(filter(which, context.lanes.dead_items.all()), most))
     return [_row(_redacted(item), now_us) for item in items], _grouped(items, which)
 
 
-def group(lanes: Lanes, which: Which, most: int | None = None) -> list[dict[str, Any]]:
+def list_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
+    """Return ``total``, how many items match, and ``dead``, their :func:`rows`."""
+    return {"dead": rows(context, which, most), "total": count(context.lanes, which)}
+
+
+def summary_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
+    """Return ``total``, how many items match, and ``groups``, the largest of them by :func:`group`."""
+    return {"groups": group(context, which, most), "total": count(context.lanes, which)}
+
+
+def group(context: OperatorContext, which: Which, most: int | None = None) -> list[dict[str, Any]]:
     """Return at most ``most`` groups of matching dead items of one server and one kind of reason, the largest first.
 
     Each has ``server``, ``reason`` (what its reasons have in common), ``count``, ``mailboxes`` (how many), ``since``
     and ``newest`` (when its first and its last item died, as RFC 3339), ``item`` (the id of the last), and
     ``retry``, the command that retries this group and nothing else.
 
-    :raises InvalidRequest: ``most`` is not a whole number above zero.
+    :raises InvalidRequest: ``most`` is not a whole number above zero. Also raises what :func:`require_known` does.
     """
     if most is not None:
         require_count("most", most)
-    return _grouped(filter(which, lanes.dead_items.all()), which)[:most]
+    require_known(context, which)
+    return _grouped(filter(which, context.lanes.dead_items.all()), which)[:most]
 
 
 def count(lanes: Lanes, which: Which) -> int:
@@ -137,7 +162,8 @@ def retry(
 
     :param item_ids: the items; or none, for all that match ``which``.
     :returns: ``retried``: how many; ``left``: the state of each other item, by id.
-    :raises InvalidRequest: both or neither of ``item_ids`` and ``which`` are given.
+    :raises InvalidRequest: both or neither of ``item_ids`` and ``which`` are given. Also raises what
+        :func:`require_known` does.
     """
     return _settle(context, "retry", item_ids, which, why)
 
@@ -157,6 +183,8 @@ def _settle(
 ) -> dict[str, Any]:
     if bool(item_ids) == (which is not None):
         raise InvalidRequest("name the items, or ask for all (of a server, of a mailbox, or with a reason)")
+    if which is not None:
+        require_known(context, which)
     action = context.action(verb, "all", "", why=why)
     done = DONE[verb]
     settle = {"retry": context.lanes.dead_items.retry, "drop": context.lanes.dead_items.drop}[verb]

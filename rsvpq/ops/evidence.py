@@ -7,6 +7,7 @@ from typing import Any
 
 from rsvpq.audit.record import READING_STEPS
 from rsvpq.mail.messages import Verdict
+from rsvpq.text import counted
 
 _NOTHING = "nothing was done to the mailbox"
 _ADVICE = {
@@ -27,7 +28,7 @@ def proved(journal: Mapping[str, Any], *, scan: bool) -> list[str]:
     proofs = [sentence(journal) for step, sentence in _SENTENCES.items() if step in journal]
     if "search" in journal:
         pages = journal.get("pages", 0)
-        results = f"; {pages} page{'' if pages == 1 else 's'} of results had been processed"
+        results = f"; {counted(pages, 'page')} of results had been processed"
         proofs.insert(0, "the mailbox was searched" + (results if scan else " for earlier answers"))
     return proofs if (scan and proofs) or journal.keys() - READING_STEPS else [_NOTHING, *proofs]
 

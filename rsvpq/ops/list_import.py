@@ -22,6 +22,7 @@ from rsvpq.settings.list_import import (
 )
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.settings.text_files import read_text
+from rsvpq.text import counted
 
 #: Removals beyond this share of a server's mailboxes need consent: an export that lacks a part looks the same, and a
 #: whole server may be a small part of the list.
@@ -43,13 +44,13 @@ class ListImport:
 
         :raises InvalidRequest: more would.
         """
-        removed = len(self.changes.removed)
+        removed, listed = len(self.changes.removed), sum(self.listed.values())
         if removed <= allowed:
             return
         for server, number in Counter(one.server for one in self.changes.removed).items():
             if number * 100 > self.listed[server] * MOST_REMOVED_PERCENT:
                 raise InvalidRequest(
-                    f"{removed} of {sum(self.listed.values())} mailboxes would leave the list, of those on {server} "
+                    f"{removed} of {counted(listed, 'mailbox')} would leave the list, of those on {server} "
                     f"{number} of {self.listed[server]}, more than {MOST_REMOVED_PERCENT} %: see whether the export is "
                     f"complete. If it is: --allow-removals {removed}; to remove none: --keep-missing"
                 )

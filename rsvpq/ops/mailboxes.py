@@ -10,16 +10,23 @@ from dataclasses import asdict, dataclass, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
+from rsvpq.lanes.dead_items import DeadOfMailbox
 from rsvpq.lanes.snapshot import MailboxState
 from rsvpq.lanes.status import Hold, Pause
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.control import about_pause
+from rsvpq.ops.names import require_server
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
-from rsvpq.text import age, duration
+from rsvpq.tasks import contract
+from rsvpq.text import age, counted, duration
 from rsvpq.wiring.coverage import LATE_PERIODS, Periods
+from rsvpq.wiring.in_force import in_force
 
-State = Literal["refused", "gone", "held", "failed", "paused", "unlisted", "never", "late", "capped", "unreadable"]
+State = Literal[
+    "refused", "gone", "held", "failed", "dead", "paused", "unlisted", "never", "late", "capped", "unreadable"
+]
 #: In the order in which a row shows them: what an operator has to do something about comes first.
 STATES: tuple[State, ...] = get_args(State)
 
@@ -69,7 +76,7 @@ class Examined:
     ``mailboxes`` is the number of examined ones, ``unwell`` the number of those that are not well, and ``states`` how
     many are in each state; a mailbox may be in several. ``held_servers`` are the servers that are left alone now, and
     ``paused_groups`` the paused groups, whose mailboxes have no symptom for that. ``obstacles`` say what stops even a
-    mailbox that is well, see :func:`obstacles`.
+    mailbox that is well, see :func:`obstacles`; ``missing`` says which processes do not run that all of them need.
     """
 
     mailboxes: int
@@ -78,6 +85,7 @@ class Examined:
     held_servers: Mapping[str, Hold]
     paused_groups: Mapping[str, Pause]
     obstacles: Sequence[str]
+    missing: Sequence[str]
     rows: Sequence[MailboxHealth]
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,6 +97,7 @@ class Examined:
             "held_servers": {name: asdict(hold) for name, hold in self.held_servers.items()},
             "paused_groups": {name: asdict(pause) for name, pause in self.paused_groups.items()},
             "obstacles": list(self.obstacles),
+            "missing": list(self.missing),
             "rows": [row.to_dict() for row in self.rows],
         }
 
@@ -128,14 +137,13 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     """
     snapshot, settings = context.lanes.snapshot, context.settings
     servers = snapshot.servers() | set(settings.servers)
-    if choice.server:
-        context.require_server(choice.server)
+    require_server(context, choice.server)
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}
     names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
     if not choice.group:
         names += sorted(snapshot.known() - listed.keys())
     states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
-    examiner = _Examiner(Periods(settings), holds, choice.older_than_s)
+    examiner = _Examiner(Periods(settings), holds, context.lanes.dead_items.by_mailbox(), choice.older_than_s)
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
     counted = Counter(state for row in rows for state in row.states)
@@ -147,6 +155,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
         held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
         paused_groups=paused,
         obstacles=obstacles(context, [choice.server] if choice.server else servers, paused),
+        missing=_missing(context),
         rows=sorted(filter(choice.returns, rows), key=_urgency),
     )
 
@@ -158,17 +167,17 @@ def obstacles(context: OperatorContext, servers: Iterable[str], groups: Mapping[
     """
     snapshot, names = context.lanes.snapshot, sorted(servers)
     everything = snapshot.pause("all")
-    found = [f"everything is {_paused(everything)}"] if everything else []
-    found += [f"server {name} is {_paused(pause)}" for name in names if (pause := snapshot.pause("server", name))]
-    found += [f"group {name} is {_paused(pause)}" for name, pause in groups.items()]
+    found = [f"everything is paused{_about(everything)}"] if everything else []
+    servers_paused = {name: pause for name in names if (pause := snapshot.pause("server", name))}
+    for kind, pauses in (("server", servers_paused), ("group", groups)):
+        found += [f"{kind} {name} is paused{_about(pause)}" for name, pause in pauses.items()]
     for name, hold in snapshot.holds("server", names).items():
         found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
     return found
 
 
-def _paused(pause: Pause) -> str:
-    by = f" by {pause.by}" if pause.by else ""
-    return f"paused{by}: {pause.reason}"
+def _missing(context: OperatorContext) -> list[str]:
+    return [str(one) for one in in_force(context.settings, context.lanes).missing()]
 
 
 def _urgency(row: MailboxHealth) -> tuple[int, str]:
@@ -187,30 +196,38 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}.get(name)
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
-    row = _Examiner(Periods(settings), snapshot.holds("server", [server])).examine(name, listed, state)
+    examiner = _Examiner(Periods(settings), snapshot.holds("server", [server]), context.lanes.dead_items.by_mailbox())
+    row = examiner.examine(name, listed, state)
     if listed and (pause := snapshot.group_pauses().get(listed.group)):
         row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
     lane = look.mailbox(context, name) if state and state.server else {}
     totals = asdict(state.totals) if state and state.totals else None
     stopped = obstacles(context, [server] if server else [], {})
-    return {**lane, **row.to_dict(), "last_scan": totals, "obstacles": stopped}
+    more = {"last_scan": totals, "obstacles": stopped, "missing": _missing(context)}
+    return {**lane, **row.to_dict(), **more}
 
 
 def _paused_group(group: str, pause: Pause) -> Symptom:
     return Symptom(
-        "paused", pause.age_s, f"its group {group} is {_paused(pause)}", f"rsvpq resume group {quote(group)}"
+        "paused", pause.age_s, f"its group {group} is paused{_about(pause)}", f"rsvpq resume group {quote(group)}"
     )
+
+
+def _about(pause: Pause) -> str:
+    """Say about a pause what is the same at each look, whoever compares them: nothing of its age."""
+    return about_pause(replace(pause, age_s=None))
 
 
 @dataclass(frozen=True, slots=True)
 class _Examiner:
     """Examines single mailboxes.
 
-    :param holds: the holds of the servers, by name.
+    :param holds: the holds of the servers, by name. :param dead: what is dead in each mailbox, by its name.
     """
 
     periods: Periods
     holds: Mapping[str, Hold]
+    dead: Mapping[str, DeadOfMailbox]
     older_than_s: float | None = None
 
     def examine(self, name: str, listed: ListedMailbox | None, state: MailboxState | None) -> MailboxHealth:
@@ -218,8 +235,11 @@ class _Examiner:
         state = state or MailboxState(listed.server if listed else "")
         server, group = (listed.server, listed.group) if listed else (state.server, "")
         hold = state.hold or (self.holds.get(server) if state.failed_why else None)
-        known = _Known(name, server, state, hold)
-        symptoms = (*known.symptoms(), *self._of_scans(known, group)) if listed else (known.unlisted(),)
+        known = _Known(name, server, state, hold, self.dead.get(name))
+        if listed:
+            symptoms = (*known.symptoms(), *self._of_scans(known, group))
+        else:
+            symptoms = (known.unlisted(), *known.given_up())
         held_s = hold.left_s if hold else 0.0
         return MailboxHealth(name, server, group, state.scanned_s, held_s, symptoms)
 
@@ -237,13 +257,13 @@ class _Examiner:
             yield Symptom("late", state.scanned_s, reason, known.remedy_of_late())
         if state.totals and state.totals.capped:
             cap = state.totals.cap
-            reason = f"the last scan held {state.totals.capped} messages back over {cap or 'a cap'}"
+            reason = f"the last scan held {counted(state.totals.capped, 'message')} back over {cap or 'a cap'}"
             remedy = (
                 "nothing if the number falls from scan to scan; else raise policy.most_answers_per_scan or _per_run"
             )
             yield Symptom("capped", state.capped_s or state.scanned_s, reason, remedy)
         if state.totals and state.totals.unreadable:
-            reason = f"the last scan could not read {state.totals.unreadable} messages"
+            reason = f"the last scan could not read {counted(state.totals.unreadable, 'message')}"
             yield Symptom("unreadable", state.scanned_s, reason, "look for damaged messages in its Inbox")
 
 
@@ -255,13 +275,23 @@ class _Known:
     server: str
     state: MailboxState
     hold: Hold | None
+    dead: DeadOfMailbox | None
 
     def symptoms(self) -> Iterator[Symptom]:
-        """Yield why it is not worked on: at most one failure or hold, and its pause."""
+        """Yield why it is not worked on: at most one failure or hold, what was given up in it, and its pause."""
         if trouble := self._failure() or self._own_hold():
             yield trouble
+        yield from self.given_up()
         if pause := self.state.pause:
-            yield Symptom("paused", pause.age_s, _paused(pause), self._resume)
+            yield Symptom("paused", pause.age_s, f"paused{_about(pause)}", self._resume)
+
+    def given_up(self) -> Iterator[Symptom]:
+        """Yield that items of it are dead, unless that is one scan whose failure is a symptom already."""
+        if self.dead and not (self.state.failed_why and self.dead.works == {contract.SCAN_MAILBOX}):
+            are = f"{counted(self.dead.count, 'item')} {'is' if self.dead.count == 1 else 'are'} dead"
+            which = f"--mailbox {quote(self.name)}"
+            remedy = f"rsvpq dead list {which}; once the cause is repaired: rsvpq dead retry --all {which}"
+            yield Symptom("dead", self.dead.since_s, f"{are}, the last one by: {self.dead.reason}", remedy)
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""

@@ -8,6 +8,7 @@ from shlex import quote
 from typing import Any
 
 from rsvpq.mail.messages import Mailbox
+from rsvpq.text import counted
 
 
 class MailboxRights(StrEnum):
@@ -70,8 +71,8 @@ class ProbeSummary:
         total = len(self.probed) + len(self.unprobed)
         ok = len(self.probed) - len(self.failed)
         found = {**self.results, **({"not probed": len(self.unprobed)} if self.unprobed else {})}
-        several = f"{total} mailbox{'' if total == 1 else 'es'}"
-        return f"{ok} of {several} can be worked: {', '.join(f'{name} {count}' for name, count in found.items())}"
+        results = ", ".join(f"{name} {count}" for name, count in found.items())
+        return f"{ok} of {counted(total, 'mailbox')} can be worked: {results}"
 
     @property
     def exit_code(self) -> int:

@@ -1,5 +1,6 @@
 """Trigger scans, reconciliations, dry runs and explanations: each is one task that any Celery client could send."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +12,15 @@ from rsvpq.ops.mailboxes import obstacles
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
+from rsvpq.text import counted
 from rsvpq.wiring import apps
 from rsvpq.wiring.in_force import in_force
+
+#: Why the scan of a mailbox is not offered, as things are when it is triggered.
+_SKIPPED = {
+    "scanning": "a scan of each waits or runs already",
+    "full": "messages of the last scan still wait in their lanes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +79,38 @@ def scan(context: OperatorContext, scope: Scope, name: str, reason: str) -> list
     context.lanes.controls.log_action(
         context.action("scan", scope, name, why=reason, values={"mailboxes": len(chosen)})
     )
-    return [triggered("scan", chosen, trigger(context, "scan", arguments)), *cautions(context, "scan", chosen)]
+    done = trigger_chosen(context, "scan", chosen, arguments)
+    return [done.text, *done.warnings]
 
 
-def triggered(kind: contract.ScanKind, chosen: Sequence[Mailbox], task: str) -> str:
-    """Say that a scan of these mailboxes was triggered."""
-    return f"{kind} of {len(chosen)} mailbox{'es' if len(chosen) != 1 else ''} triggered: task {task}"
+@dataclass(frozen=True, slots=True)
+class TriggeredScan:
+    """A scan that was triggered, in a sentence; why it may wait, or answer nothing; and the facts for programs."""
+
+    text: str
+    warnings: Sequence[str]
+    facts: Mapping[str, object]
 
 
-def cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox]) -> list[str]:
+def trigger_chosen(
+    context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox], arguments: Mapping[str, object]
+) -> TriggeredScan:
+    """Trigger a scan of mailboxes, and say which of them it skips as things are now.
+
+    :param arguments: those of the task that name the mailboxes, see :meth:`Selection.arguments`.
+    """
+    skipped = Counter(context.lanes.snapshot.not_offered(mailbox.name for mailbox in chosen).values())
+    task = trigger(context, kind, arguments)
+    left_out = [f"{counted(number, 'mailbox')} skipped: {_SKIPPED[why]}" for why, number in sorted(skipped.items())]
+    part = f"{len(chosen) - skipped.total()} of " if skipped else ""
+    return TriggeredScan(
+        f"{kind} of {part}{counted(len(chosen), 'mailbox')} triggered: task {task}",
+        [*left_out, *_cautions(context, kind, chosen)],
+        {"mailboxes": len(chosen), "skipped": dict(skipped), "task": task},
+    )
+
+
+def _cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox]) -> list[str]:
     """Return why a scan of these mailboxes may wait, or answer nothing."""
     found = []
     if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):

@@ -11,7 +11,7 @@ from itertools import count
 
 from rsvpq.report.calendar import Unit
 from rsvpq.report.markup import NOTHING, Markup, join, tag
-from rsvpq.report.wording import grouped
+from rsvpq.text import grouped
 
 #: The height of the drawing in its own units; its width is the number of bars.
 _HEIGHT = 100

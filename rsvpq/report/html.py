@@ -7,8 +7,8 @@ from rsvpq.report import sections
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.markup import NOTHING, Markup, join, tag
 from rsvpq.report.model import Report
-from rsvpq.report.wording import NAMES, brief, coverage, grouped
-from rsvpq.text import duration
+from rsvpq.report.wording import NAMES, brief, coverage
+from rsvpq.text import duration, grouped
 
 
 def to_html(report: Report, calendar: Calendar) -> str:

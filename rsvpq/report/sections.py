@@ -6,8 +6,8 @@ from rsvpq.report.calendar import Calendar
 from rsvpq.report.chart import Chart, Series
 from rsvpq.report.markup import NOTHING, Content, Markup, tag, untrusted
 from rsvpq.report.model import ANSWER_KINDS, Report
-from rsvpq.report.wording import NAMES, grouped, share
-from rsvpq.text import duration
+from rsvpq.report.wording import NAMES, share
+from rsvpq.text import duration, grouped
 
 #: Actions that have a color.
 _COLORS = frozenset(NAMES)

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import ANSWER_KINDS, Report
-from rsvpq.report.wording import NAMES, brief, coverage, grouped, share
-from rsvpq.text import duration, printable
+from rsvpq.report.wording import NAMES, brief, coverage, share
+from rsvpq.text import duration, grouped, printable
 
 _BAR_WIDTH = 30
 

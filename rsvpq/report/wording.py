@@ -1,6 +1,7 @@
 """Numbers and sentences that the text and the HTML form of a report have in common."""
 
 from rsvpq.report.model import Period, Report
+from rsvpq.text import counted, grouped
 
 #: The names of actions and answers.
 NAMES = {
@@ -11,11 +12,6 @@ NAMES = {
     "open": "open",
     "skip": "skip",
 }
-
-
-def grouped(count: int) -> str:
-    """Format a count with separators: ``12,345``."""
-    return f"{count:,}"
 
 
 def share(part: int, whole: int) -> str:
@@ -50,12 +46,8 @@ def brief(report: Report) -> str:
     if not report.period.records:
         return "Nothing was recorded in this period."
     sent, troubles = sum(report.answers.values()), report.troubles
-    done = f"{_several(sent, 'answer')} sent and {_several(report.opened, 'response')} opened in "
-    done += f"{_several(report.mailboxes, 'mailbox', 'mailboxes')}. "
+    done = f"{counted(sent, 'answer')} sent and {counted(report.opened, 'response')} opened in "
+    done += f"{counted(report.mailboxes, 'mailbox')}. "
     if troubles.dead:
-        return done + f"{_several(troubles.dead, 'item')} given up: rsvpq dead lists what is still in that state."
+        return done + f"{counted(troubles.dead, 'item')} given up: rsvpq dead lists what is still in that state."
     return done + "Nothing was given up."
-
-
-def _several(count: int, one: str, many: str = "") -> str:
-    return f"{grouped(count)} {one if count == 1 else many or one + 's'}"

@@ -14,7 +14,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.last_scans import LastScan
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import Settings
-from rsvpq.text import age, duration
+from rsvpq.text import age, counted, duration
 
 #: A scan is late when the last one is older than so many periods of its schedule: that of one period may still run.
 LATE_PERIODS = 2
@@ -45,8 +45,9 @@ class ReachedCap:
     messages: int
 
     def __str__(self) -> str:
-        several = f"{self.mailboxes} mailbox{'' if self.mailboxes == 1 else 'es'}"
-        return f"{self.cap}, for {age(self.since_s)}: {self.messages} messages wait for the next scan, in {several}"
+        wait = "waits" if self.messages == 1 else "wait"
+        messages, mailboxes = counted(self.messages, "message"), counted(self.mailboxes, "mailbox")
+        return f"{self.cap}, for {age(self.since_s)}: {messages} {wait} for the next scan, in {mailboxes}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Coverage:
 
     @property
     def _of_the_list(self) -> str:
-        return f"{self.listed} mailbox{'' if self.listed == 1 else 'es'} of the list"
+        return f"{counted(self.listed, 'mailbox')} of the list"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""

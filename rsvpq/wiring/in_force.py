@@ -13,7 +13,7 @@ from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
-from rsvpq.text import printable
+from rsvpq.text import counted, printable
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
@@ -60,7 +60,7 @@ class Rollout:
         others = f" and {len(self.confirmed) - _NAMED} more" if len(self.confirmed) > _NAMED else ""
         if self.listed is None:
             return f"groups {named}{others} (the list of mailboxes cannot be read)"
-        return f"groups {named}{others} ({self.answered} of {sum(self.listed.values())} mailboxes)"
+        return f"groups {named}{others} ({self.answered} of {counted(sum(self.listed.values()), 'mailbox')})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""

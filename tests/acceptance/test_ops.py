@@ -117,7 +117,10 @@ def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
 
 def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> None:
     nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "paused_groups": {}, "obstacles": [], "rows": []}
-    assert result(stack, "ops.mailboxes") == {"mailboxes": 4, "unwell": 0, **nothing}
+    found = result(stack, "ops.mailboxes")
+    (missing,) = found.pop("missing")
+    assert missing.startswith("no worker takes from the queue answer; start one: ")
+    assert found == {"mailboxes": 4, "unwell": 0, **nothing}
     lanes.controls.pause("mailbox", ADELE.name, reason="on leave")
     found = result(stack, "ops.mailboxes", server="mail0", state="paused", older_than="1h", most=1)
     assert (found["unwell"], [row["mailbox"] for row in found["rows"]]) == (1, ["adele0"])
@@ -128,17 +131,17 @@ def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> N
 def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: Lanes) -> None:
     for item in ("first", "second"):
         kill(lanes, item)
-    assert {row["item"] for row in result(stack, "ops.dead_list", mailbox="adele0")} == {"first", "second"}
-    (group,) = result(stack, "ops.dead_summary", server="mail0")
-    assert (group["count"], group["reason"]) == (2, result(stack, "ops.dead_list")[0]["reason"])
+    assert {row["item"] for row in result(stack, "ops.dead_list", mailbox="adele0")["dead"]} == {"first", "second"}
+    (group,) = result(stack, "ops.dead_summary", server="mail0")["groups"]
+    assert (group["count"], group["reason"]) == (2, result(stack, "ops.dead_list")["dead"][0]["reason"])
     shown = result(stack, "ops.dead_show", item="first")
     assert shown["journal"] == {"accept": [], "send": "rid:7"}
     assert "Sent Items" in shown["advice"]
     assert result(stack, "ops.dead_retry", items=["first"], who="carla") == {"retried": 1, "left": {}}
-    assert result(stack, "ops.top") == [{"mailbox": "adele0", "pending": 1}]
+    assert result(stack, "ops.top") == {"lanes": [{"mailbox": "adele0", "pending": 1}]}
     assert [row["item"] for row in result(stack, "ops.mailbox", name="adele0")["next"]] == ["first"]
     assert result(stack, "ops.dead_drop", server="mail0", reason="SAYS NO") == {"dropped": 1, "left": {}}
-    assert result(stack, "ops.dead_list") == []
+    assert result(stack, "ops.dead_list") == {"dead": [], "total": 0}
     assert [who for step, who, _ in operator_records(lanes) if step == "retry"] == ["carla by Flower/Celery"]
 
 
@@ -155,6 +158,7 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
         ("ops.dead_drop", {}, "name the items, or ask for all"),
         ("ops.mailboxes", {"state": "ill"}, "no state 'ill': use one of refused, gone, "),
         ("ops.mailboxes", {"older_than": "soon"}, "older_than: "),
+        ("ops.dead_list", {"server": "mail9"}, "no server 'mail9'; did you mean mail"),
         ("ops.top", {"most": 0}, "most: 0 is not a whole number above zero"),
     ],
 )

@@ -102,10 +102,21 @@ def test_the_table_fits_and_holds_no_command_for_the_terminal(audited: Installat
     ended = run_rsvpq(["audit"], {**audited.environment, **TERMINAL})
     header, *rows = ended.stdout.splitlines()
     assert header.split() == ["time", "(UTC)", "event", "mailbox", "what", "result", "subject", "why"]
-    assert len(rows) == 3
+    assert sum(row.startswith("20") for row in rows) == 3  # what has no room in a cell is wrapped
     assert max(map(len, rows)) <= 100
     assert "\x1b" not in ended.stdout
     assert "adele" in rows[0]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_terminal_loses_nothing_of_a_record(audited: Installation, columns: int) -> None:
+    uid = "U" * 50
+    decide(audit_of(audited), Mailbox("somebody.with.a.long.name@example.com", "mail1"), message(uid, "s" * 50))
+    ended = run_rsvpq(["audit"], {**audited.environment, **TERMINAL, "COLUMNS": str(columns)})
+    *_, first, second = ended.stdout.splitlines()
+    assert first.split()[2:] == ["decision", "somebody.with.a.long.name@example.com"]
+    item = message(uid).identity(Mailbox("somebody.with.a.long.name@example.com", "mail1"))
+    assert second.split() == ["accept", "s" * 50, "all,", "every-request", item]
 
 
 def test_in_a_file_the_table_is_whole_and_shows_the_items(audited: Installation) -> None:
@@ -173,12 +184,30 @@ def test_nothing_recorded_is_said_beside_the_data(installation: Installation) ->
     assert json.loads(installation.rsvpq("audit", "--json").stdout) == {"records": []}
 
 
-def test_a_mailbox_that_is_not_in_the_list_suggests_one(audited: Installation) -> None:
-    asked = audited.rsvpq("audit", "--mailbox", "adelle")
-    assert (asked.returncode, asked.stdout) == (0, "")
-    assert "no records match" in asked.stderr
-    assert "adelle: is not in the list; did you mean adele?" in asked.stderr
-    assert audited.rsvpq("audit", "--mailbox", "o'neil").stderr == "no records match\n"
+@pytest.mark.parametrize(
+    ("option", "name", "complaint"),
+    [
+        ("--mailbox", "adelle", "adelle: is not in the list; did you mean adele?"),
+        ("--mailbox", "", "the value is empty"),
+        ("--server", "mial1", "no server 'mial1'; did you mean mail1?"),
+        ("--server", "", "the value is empty"),
+    ],
+)
+def test_a_name_that_nobody_knows_is_refused_before_anything_is_printed(
+    audited: Installation, option: str, name: str, complaint: str
+) -> None:
+    for form in ("table", "csv", "json"):
+        asked = audited.rsvpq("audit", option, name, "--format", form)
+        assert (asked.returncode, asked.stdout) == (2, "")
+        assert complaint in asked.stderr.replace("\n", " ")
+
+
+def test_a_name_that_only_the_settings_or_only_the_audit_have_may_be_asked_for(audited: Installation) -> None:
+    for option, name in (("--mailbox", "o'neil"), ("--server", "mail2")):
+        assert audited.rsvpq("audit", option, name).stderr == "no records match\n"
+    decide(audit_of(audited), Mailbox("carla", "mail7"), message("U9"))
+    for option, name in (("--mailbox", "CARLA"), ("--server", "mail7")):
+        assert [one["uid"] for one in records(audited, option, name)] == ["U9"]
 
 
 def test_json_is_one_document_with_the_records_of_jsonl(audited: Installation) -> None:

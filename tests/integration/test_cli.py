@@ -304,7 +304,7 @@ def test_a_list_of_dead_items_has_the_names_and_units_that_each_of_them_has(
 def test_without_dead_items_dead_says_so(installation: Installation) -> None:
     ended = installation.rsvpq("dead")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "no dead items\n")
-    ended = installation.rsvpq("dead", "--mailbox", "nobody")
+    ended = installation.rsvpq("dead", "--mailbox", "adele")
     assert (ended.stdout, ended.stderr) == ("", "no dead item matches\n")
     assert json.loads(installation.rsvpq("dead", "--json").stdout) == {"total": 0, "dead": []}
 
@@ -384,6 +384,21 @@ def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Insta
     assert ended.stdout.startswith("reconcile of 1 mailbox triggered: task ")
     (message,) = queued(redis, "scan")
     assert literal_eval(message["kwargsrepr"]) == {"mailboxes": ["adele"], "kind": "reconcile"}
+
+
+def test_a_scan_says_how_many_mailboxes_are_skipped_and_why(installation: Installation) -> None:
+    lanes = installation.lanes()
+    adele, bruno = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")
+    lanes.ledger.offer_scans([(contract.lane_of(adele), contract.scan_item(adele, "r1"))])
+    request = Item("b1", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
+    lanes.ledger.offer(contract.lane_of(bruno), [request])
+    ended = installation.rsvpq("scan", "--all")
+    assert ended.stdout.startswith("scan of 1 of 3 mailboxes triggered: task ")
+    assert "1 mailbox skipped: a scan of each waits or runs already" in ended.stderr
+    assert "1 mailbox skipped: messages of the last scan still wait in their lanes" in ended.stderr
+    done = json.loads(installation.rsvpq("scan", "ADELE", "--json").stdout)
+    assert (done["mailboxes"], done["skipped"]) == (1, {"scanning": 1})
+    assert done["text"].startswith("scan of 0 of 1 mailbox triggered")
 
 
 def test_drafts_lists_what_the_scans_saw(installation: Installation, known: Lanes) -> None:

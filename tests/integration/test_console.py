@@ -181,7 +181,7 @@ def test_a_server_shows_its_limits_and_why_its_items_wait(anna: ConsoleClient, l
 def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: ConsoleClient, lanes: Lanes) -> None:
     lanes.controls.pause("mailbox", "o'neil", reason="on leave")
     shown = text_of(anna.get("/mailboxes"))
-    assert "2 of 3 mailboxes are not well: paused 1 never 1" in shown
+    assert "Not well: 2 of 3 mailboxes: paused 1 never 1" in shown
     assert "o'neil" not in text_of(anna.get("/mailboxes?state=never"))
     assert "o'neil" in text_of(anna.get("/mailboxes?group=legal&server=mail2"))
     assert "paused" in text_of(anna.get("/mailbox?name=o%27neil"))

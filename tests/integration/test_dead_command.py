@@ -49,7 +49,7 @@ def state(lanes: Lanes, item: str) -> str:
         (("--mailbox", "ADELE"), ["a1"]),
         (("--reason", "move returned"), ["n1", "a1"]),
         (("--server", "mail1", "--reason", "403"), ["a1"]),
-        (("--mailbox", "nobody"), []),
+        (("--server", "mail2", "--mailbox", "adele"), []),
     ],
 )
 def test_a_list_has_what_was_asked_for(
@@ -61,6 +61,26 @@ def test_a_list_has_what_was_asked_for(
     assert [item["item"] for item in found["dead"]] == listed
     assert found["total"] >= len(listed)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", [("list",), ("summary",), ("retry", "--all", "--yes"), ("drop", "--all")])
+def test_a_name_that_nobody_knows_is_refused(installation: Installation, graves: Lanes, words: tuple[str, ...]) -> None:
+    for option, name, known in (
+        ("--server", "mail9", "did you mean mail"),
+        ("--mailbox", "adelle", "did you mean adele?"),
+    ):
+        ended = installation.rsvpq("dead", *words, option, name)
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert known in ended.stderr
+    assert {state(graves, item) for item in ("a1", "b1", "n1")} == {"dead"}
+
+
+def test_items_of_a_server_that_has_left_the_settings_can_be_asked_for(installation: Installation) -> None:
+    lanes = installation.lanes()
+    kill(lanes, Mailbox("carla", "mail7"), "c1")
+    lanes.namespace.redis.srem(lanes.namespace.servers, "mail7")
+    for option, name in (("--server", "mail7"), ("--mailbox", "Carla")):
+        assert json.loads(installation.rsvpq("dead", "list", "--json", option, name).stdout)["total"] == 1
 
 
 @pytest.fixture

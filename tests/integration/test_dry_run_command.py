@@ -54,6 +54,7 @@ def test_the_table_is_readable_at_a_hundred_columns(installation: Installation, 
         assert reported in out
     assert "mailboxes: 2; messages: 2" in out
     assert "answers that would be sent: 1 (1 accept)" in out
+    assert "…" not in out
 
 
 def test_the_totals_come_first_and_nothing_is_cut_in_a_file(installation: Installation, redis: Redis) -> None:
@@ -187,6 +188,21 @@ def test_several_messages_are_a_line_each_unless_all_is_wanted(
         assert out.startswith("3 messages match, 2 of them are shown")
         (row,) = (line.split() for line in out.splitlines() if line.startswith("i1 "))
         assert row == ["i1", "accept", "rule:rest", "request", "2026-12-01", "09:00", "Standup", "i1"]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_overview_of_messages_loses_no_decision_at_any_width(
+    installation: Installation, redis: Redis, columns: int
+) -> None:
+    environment = {**TERMINAL, "COLUMNS": str(columns)}
+    asked = Asked(installation, redis, "explain", "adele", environment=environment)
+    asked.findings.offered({"adele": "offered"})
+    messages = [explained(item * 32) for item in "ij"]
+    asked.findings.report("adele", messages, {"found": 2, "matching": 2})
+    _, out, _ = asked.end()
+    for text in ("i" * 32, "j" * 32, "accept", "rule:rest", "request", "2026-12-01 09:00"):
+        assert text in out
+    assert "…" not in out
 
 
 def test_one_message_is_explained_in_full_and_what_passes_does_not_read_as_a_failure(

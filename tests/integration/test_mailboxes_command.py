@@ -1,6 +1,7 @@
 """``rsvpq mailboxes``: which mailboxes are not well, by what is in the ledger and in the list."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -19,7 +20,8 @@ from rsvpq.ops.mailboxes import STATES, MailboxChoice, examine_mailboxes
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt, Carrier
-from tests.support.installation import Installation
+from tests.support.forked_command import run_rsvpq
+from tests.support.installation import TERMINAL, Installation, report_processes
 from tests.support.lanes_with_clock import Clock
 
 ADELE, BRUNO, NEIL = Mailbox("adele", "mail1", "sales"), Mailbox("bruno", "mail1", "sales"), Mailbox("o'neil", "mail2")
@@ -46,8 +48,9 @@ def scan(lanes: Lanes, mailbox: Mailbox, end: Exception | ScanTotals = WELL, run
 
 @pytest.fixture
 def lanes(installation: Installation) -> Lanes:
-    """Three mailboxes that were just scanned."""
+    """Three mailboxes that were just scanned, and all processes that they need."""
     known = installation.lanes()
+    report_processes(known, contract.SCAN_QUEUE, contract.ANSWER_QUEUE)
     for mailbox in EVERYBODY:
         scan(known, mailbox, run="first")
     return known
@@ -75,7 +78,7 @@ def unlist(installation: Installation, name: str) -> None:
 
 def test_where_all_are_well_one_sentence_says_so(installation: Installation, lanes: Lanes) -> None:
     assert lanes.snapshot.known() == {"adele", "bruno", "o'neil"}
-    assert installation.rsvpq("mailboxes").stdout == "all 3 mailboxes are well\n"
+    assert installation.rsvpq("mailboxes").stdout == "3 mailboxes, all well\n"
     assert examined(installation)["rows"] == []
 
 
@@ -207,10 +210,48 @@ def test_a_mailbox_that_is_well_is_shown_with_what_stops_it(installation: Instal
     assert examined(installation, "--server", "mail2")["obstacles"] == stopped[:1]
     assert all(line in installation.rsvpq("mailboxes").stdout.splitlines() for line in stopped)
     shown = installation.rsvpq("mailboxes", "show", "adele").stdout
-    assert [line.strip() for line in shown.splitlines()[1:4]] == [*stopped, "it is well, and nothing of it is worked"]
+    assert [line.strip() for line in shown.splitlines()[1:4]] == [
+        *stopped,
+        "it has no symptom of its own, and not all of it is worked",
+    ]
     lanes.controls.resume("all")
     lanes.controls.resume("server", "mail1")
     assert "    it is well\n" in installation.rsvpq("mailboxes", "show", "adele").stdout
+
+
+@pytest.mark.parametrize("queue", [contract.SCAN_QUEUE, contract.ANSWER_QUEUE])
+def test_where_nobody_takes_from_a_queue_no_mailbox_is_said_to_be_well(installation: Installation, queue: str) -> None:
+    lanes = installation.lanes()
+    others = {contract.SCAN_QUEUE, contract.ANSWER_QUEUE} - {queue}
+    report_processes(lanes, *others)
+    for mailbox in EVERYBODY:
+        scan(lanes, mailbox)
+    (missing,) = examined(installation)["missing"]
+    assert missing.startswith(f"no worker takes from the queue {queue}; start one: celery ")
+    totals, stated = installation.rsvpq("mailboxes").stdout.splitlines()
+    assert (totals, stated) == ("3 mailboxes without a symptom, and not all of this is worked:", missing)
+    shown = installation.rsvpq("mailboxes", "show", "adele").stdout
+    assert (missing in shown, "it is well" in shown) == (True, False)
+
+
+def test_a_mailbox_with_dead_items_is_not_well_until_they_are_settled(installation: Installation, lanes: Lanes) -> None:
+    for item in ("n1", "n2"):
+        offer(lanes, NEIL, item)
+        (release,) = lanes.ledger.release()
+        lanes.ledger.start(item, release.generation, "a test")
+        reason = f"Refused: {item} returned 403"
+        lanes.ledger.finish(item, release.generation, "a test", "dead", label="dead", reason=reason)
+    found = examined(installation)
+    assert (states(found), found["states"]) == ({"o'neil": ["dead"]}, {"dead": 1})
+    (symptom,) = found["rows"][0]["symptoms"]
+    assert symptom["reason"] == "2 items are dead, the last one by: Refused: n2 returned 403"
+    assert 0 <= symptom["since_s"] < 60
+    assert examined(installation, "--state", "dead", "--server", "mail1")["rows"] == []
+    assert symptom["reason"] in installation.rsvpq("mailboxes", "show", "o'neil").stdout
+    listing, retrying = (part.rpartition(": ")[2] for part in symptom["remedy"].split("; "))
+    for remedy in (listing, f"{retrying} --yes"):
+        assert installation.rsvpq(*shlex.split(remedy)[1:]).returncode == 0
+    assert examined(installation)["rows"] == []
 
 
 def test_a_mailbox_of_the_list_without_a_scan_is_shown_with_or_without_a_lane(installation: Installation) -> None:
@@ -290,7 +331,7 @@ def test_totals_are_of_the_server_or_group_and_rows_of_the_state(installation: I
         assert examined(installation, *options)["states"] == expected
     assert states(examined(installation, "--state", "capped")) == {"bruno": ["capped", "unreadable"]}
     ended = installation.rsvpq("mailboxes", "--server", "mail2", "--state", "late")
-    assert (ended.stdout, ended.stderr) == ("1 of 1 are not well: gone 1\n", "none is late\n")
+    assert (ended.stdout, ended.stderr) == ("1 of 1 mailbox not well: gone 1\n", "none is late\n")
 
 
 def test_all_shows_also_those_that_are_well(installation: Installation, lanes: Lanes) -> None:
@@ -306,11 +347,20 @@ def test_each_row_is_one_whole_line_when_it_is_piped_and_totals_come_first(
     scan(lanes, ADELE, MailboxRefused(f"SEARCH {path} returned 401"))
     installation.rsvpq("pause", "mailbox", "adele", "--reason", "first\x1bsecond")
     totals, headings, row = installation.rsvpq("mailboxes").stdout.splitlines()
-    assert totals == "1 of 3 are not well: refused 1, paused 1"
+    assert totals == "1 of 3 mailboxes not well: refused 1, paused 1"
     assert headings.split() == ["mailbox", "server", "group", "state", "since", "reason", "remedy"]
     for fact in ("adele    mail1   sales  refused,paused  ", f"MailboxRefused: SEARCH {path}", "first\\x1bsecond"):
         assert fact in row
     assert row.endswith("rsvpq resume mailbox adele")
+
+
+def test_a_narrow_terminal_has_each_remedy_in_one_piece(installation: Installation, lanes: Lanes) -> None:
+    scan(lanes, NEIL)
+    installation.rsvpq("pause", "mailbox", "o'neil", "--reason", "on leave until the end of the month")
+    shown = run_rsvpq(["mailboxes"], {**installation.environment, **TERMINAL, "COLUMNS": "40"}).stdout.splitlines()
+    assert shown[1].startswith("o'neil  mail2  legal  paused  ")
+    assert shown[2].endswith(": on leave until the end of the month")
+    assert shown[3] == f"    rsvpq resume mailbox {shlex.quote(NEIL.name)}"
 
 
 @pytest.mark.parametrize(

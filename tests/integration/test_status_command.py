@@ -182,3 +182,32 @@ def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: 
     assert "NOTHING IS ANSWERED" not in installation.rsvpq("status").stdout
     installation.config.write_text(installation.config.read_text().replace("respond", "observe"))
     assert installation.rsvpq("status").stdout.startswith('NOTHING IS ANSWERED: mode = "observe"')
+
+
+def test_the_status_of_a_group_is_that_of_its_mailboxes(installation: Installation, lanes: Lanes) -> None:
+    neil = Mailbox("o'neil", "mail2", "legal")
+    lanes.ledger.offer_scans([(contract.lane_of(neil), contract.scan_item(neil, "first"))])
+    (release,) = lanes.ledger.release()  # of adele, as mail2 is paused
+    lanes.ledger.start(release.id, release.generation, "worker")
+    lanes.ledger.finish(release.id, release.generation, "worker", "dead", label="dead", reason="no")
+    names = ("mailboxes", "pending", "dead")
+    for group, server, figures in (("sales", "mail1", (1, 1, 1)), ("legal", "mail2", (1, 1, 0))):
+        now = json.loads(installation.rsvpq("status", "--group", group, "--json").stdout)
+        assert {name: tuple(one[key] for key in names) for name, one in now["servers"].items()} == {server: figures}
+        assert now["dead"] == figures[-1]
+        assert not {"lag_s", "answered", "counts"} & {*now, *now["servers"][server]}
+    assert now["servers"]["mail2"]["paused"]["reason"] == "new disks"
+    shown = installation.rsvpq("status", "--group", "legal").stdout
+    header = next(line for line in shown.splitlines() if line.startswith("server"))
+    figures_only = "server mailboxes pending running later dead skipped on hold last scan waiting"
+    assert header.split() == figures_only.split()
+
+
+@pytest.mark.parametrize(("name", "complaint"), [("sale", "did you mean sales?"), ("", "the value is empty")])
+def test_a_group_that_nobody_is_in_has_no_status(
+    installation: Installation, lanes: Lanes, name: str, complaint: str
+) -> None:
+    assert lanes.snapshot.known()
+    ended = installation.rsvpq("status", "--group", name)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert complaint in ended.stderr

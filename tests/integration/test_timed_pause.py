@@ -39,6 +39,23 @@ def test_what_is_left_of_a_long_pause_is_all_of_it(lanes: Lanes, clock: Clock) -
     assert pause.left_s == pytest.approx(2 * 86_400)
 
 
+def test_a_pause_that_nobody_has_lifted_is_said_to_be_past_its_end(installation: Installation) -> None:
+    lanes = installation.lanes()
+    paused: dict[Literal["all", "server", "group", "mailbox"], str] = {
+        "all": "",
+        "server": "mail1",
+        "group": "sales",
+        "mailbox": "adele",
+    }
+    for scope, name in paused.items():
+        lanes.controls.pause(scope, name, reason="backup", for_s=-300)
+    offer(lanes, "a1", mailbox="adele")
+    over = "(its time ended 5 min ago; the next dispatcher lifts it): backup"
+    for command, times in (("status", 3), ("mailboxes", 4)):
+        shown = installation.rsvpq(command).stdout
+        assert (shown.count(over), "another" in shown) == (times, False), shown
+
+
 @scopes
 def test_a_pause_without_an_end_is_never_due(lanes: Lanes, clock: Clock, scope: Scope, name: str) -> None:
     lanes.controls.pause(scope, name, reason="fire")

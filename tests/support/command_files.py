@@ -1,15 +1,19 @@
-"""Write what is installed beside the command: its completion for shells, and its man pages. ``make command-files``."""
+"""Write what goes with the command: the table for its completion, the files of shells, its man pages.
 
+``make command-files`` calls this.
+"""
+
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from click.shell_completion import get_completion_class
 from click_man.core import generate_man_page
 
 from rsvpq import __version__
 from rsvpq.cli import commands
+from rsvpq.cli.completion import SHELLS, TABLE, VARIABLE, described
 
 ROOT = Path(__file__).parents[2]
 #: The folders that have nothing else.
@@ -24,14 +28,13 @@ _WHOLE = 1000
 
 def command_files() -> dict[Path, str]:
     """Return the content of all files, by path."""
-    return {**dict(_completions()), **dict(_man_pages("rsvpq", commands, None))}
+    table = json.dumps(described(commands), indent=1, ensure_ascii=False) + "\n"
+    return {TABLE: table, **dict(_completions()), **dict(_man_pages("rsvpq", commands, None))}
 
 
 def _completions() -> Iterator[tuple[Path, str]]:
     for shell, name in _COMPLETIONS.items():
-        made = get_completion_class(shell)
-        assert made is not None
-        yield FOLDERS[0] / name, made(commands, {}, "rsvpq", "_RSVPQ_COMPLETE").source().strip() + "\n"
+        yield FOLDERS[0] / name, SHELLS[shell](commands, {}, "rsvpq", VARIABLE).source()
 
 
 def _man_pages(name: str, command: click.Command, parent: click.Context | None) -> Iterator[tuple[Path, str]]:

@@ -34,7 +34,7 @@ def test_answers_are_what_would_be_sent_and_nothing_else() -> None:
     assert "answers that would be sent: 3 (2 accept, 1 decline)" in text
     assert "in one run: all" in text
     assert "left for later scans of their mailbox: 1" in text
-    assert "a worker first reads appointment and busy-times, and may then decide otherwise: 1" in text
+    assert "a worker first reads the appointment and the busy times, and may then decide otherwise: 1" in text
     assert "they are dead in the ledger: 1" in text
 
 

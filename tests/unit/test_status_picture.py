@@ -73,6 +73,23 @@ def test_twenty_servers_fit_thirty_lines_with_totals_and_the_worst_first(width: 
     assert lines[0] == "answering, confirmed by anna at 2026-11-22 10:00 UTC"
 
 
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30)])
+def test_what_waits_in_total_is_never_cut(width: int, height: int) -> None:
+    lines = drawn(twenty(), width, height)
+    assert len(lines) <= height
+    assert [line.split()[-1] for line in lines if line.startswith("total ")] == ["below"]
+    assert "total: server pace 17100 in 600; mailbox busy 1900 in 100" in lines
+    assert max(map(len, drawn(twenty(), width))) <= width
+
+
+def test_a_long_headline_is_wrapped_and_not_cut() -> None:
+    why = "live runs are not confirmed here: look at 'rsvpq scan --dry-run', then 'rsvpq confirm'"
+    silent = InForce(why, "", LOOK.workers, LOOK.dispatchers, begun=True)
+    lines = drawn(twenty(), 80, 30, silent)
+    assert len(lines) <= 30
+    assert f"NOTHING IS ANSWERED: {why}" in " ".join(map(str.strip, lines[:2]))
+
+
 def test_where_not_all_have_room_the_worst_ones_are_shown_and_the_rest_is_counted() -> None:
     lines = drawn(twenty(), 100, 16)
     assert len(lines) <= 16
