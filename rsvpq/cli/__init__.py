@@ -95,7 +95,7 @@ def _shown(error: Exception) -> tuple[str, int] | None:
     if isinstance(error, ConfigError):
         return str(error), 2
     if isinstance(error, RedisError | OperationalError):
-        return f"rsvpq: cannot query Redis: {error}", 1
+        return f"rsvpq: cannot query Redis: {error}; 'rsvpq doctor' says what to do", 1
     if isinstance(error, OSError) and error.errno in _FULL:
         return f"rsvpq: the output cannot be written: {error.strerror}", 1
     return None

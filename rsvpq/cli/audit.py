@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rsvpq import wiring
 from rsvpq.audit.log import EVENTS, FIELDS, AuditLog, AuditRecord, Filter
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import say
@@ -97,8 +98,8 @@ def audit(
     if follow and form == "json":
         raise click.UsageError("--follow never ends, so it has no document; use --format jsonl")
     settings = load_settings(config_file)
-    context = open_context(settings)
-    lanes = context.lanes
+    lanes = wiring.lasting_lanes(settings) if follow else wiring.command_lanes(settings.redis)
+    context = open_context(settings, lanes)
     wanted = Filter.of(
         context.audit.redaction,
         values,

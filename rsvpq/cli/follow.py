@@ -9,6 +9,7 @@ from shlex import quote
 
 import click
 
+from rsvpq import wiring
 from rsvpq.cli.documents import say
 from rsvpq.lanes import Lanes, OperatorAction
 from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
@@ -191,9 +192,12 @@ def follow(
     action: OperatorAction,
     timeout_s: float | None,
 ) -> Following:
-    """Trigger a read-only run; read its results from the returned object at once."""
+    """Trigger a read-only run; read its results from the returned object at once.
+
+    The trigger says soon if Redis is away; reading the results outlasts a failover.
+    """
     run = scans.look(context, kind, arguments, action)
-    return Following(context.lanes, run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
+    return Following(wiring.make_lanes(context.settings), run, kind, chosen, say, timeout_s or DEFAULT_TIMEOUT_S)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def repair(only_list: bool, forget: bool, as_json: bool, config_file: Path | Non
     if only_list and forget:
         raise click.UsageError("--list changes nothing; use --forget alone")
     settings = load_settings(config_file)
-    lanes = wiring.make_lanes(settings)
+    lanes = wiring.command_lanes(settings.redis)
     done: dict[str, int] = {}
     if forget:
         lanes.repair.forget_broken()

@@ -51,7 +51,7 @@ def report(
     """Summarize a period: decisions, answers, failures, slow and failing mailboxes."""
     form = the_format(form, as_json=as_json)
     zone = _zone(timezone)
-    lanes = wiring.make_lanes(load_settings(config_file))
+    lanes = wiring.command_lanes(load_settings(config_file).redis)
     now = lanes.time_us() // 1000
     since_ms = milliseconds(lanes, since, "--since", zone)
     until_ms = min(now, milliseconds(lanes, until, "--until", zone)) if until else now

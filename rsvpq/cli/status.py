@@ -66,9 +66,8 @@ def status(
     The servers that need attention come first. --watch fits the terminal: it shows the worst ones that have room.
     """
     settings = load_settings(config_file)
-    context = open_context(settings)
-    lanes = context.lanes
-    _require_known(context, servers)
+    lanes = wiring.lasting_lanes(settings) if every_s else wiring.command_lanes(settings.redis)
+    _require_known(open_context(settings, lanes), servers)
     look = partial(in_force, settings, lanes)
     mailboxes = wiring.make_list(settings)
     digest = settings_digest(settings)

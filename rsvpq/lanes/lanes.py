@@ -67,7 +67,7 @@ class Lanes:
         self.namespace.redis.ping()
 
     def last_scans(self, mailboxes: Iterable[str]) -> Iterator[LastScan]:
-        """Yield the last scan of each of these mailboxes; takes about 0.2 s for 10,000."""
+        """Yield the last scan of each of these mailboxes; takes about 0.1 s for 10,000."""
         return read_last_scans(self.namespace, mailboxes)
 
     def run_budget(self, run: str, most: int, group: str = "", most_of_group: int | None = None) -> RunBudget:

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import age_s, batched, values_of, whole
+from rsvpq.lanes.reading import age_s, whole
 
 _FIELDS = ("scanned", "capped", "cap", "capped_at")
-#: Mailboxes per round trip.
-_BATCH = 2000
 
 
 class LastScan(NamedTuple):
@@ -28,10 +26,5 @@ class LastScan(NamedTuple):
 def read_last_scans(namespace: Namespace, mailboxes: Iterable[str]) -> Iterator[LastScan]:
     """Yield the last scan of each of these mailboxes."""
     now_us = namespace.time_us()
-    for batch in batched(list(mailboxes), _BATCH):
-        with namespace.redis.pipeline(transaction=False) as pipe:
-            for mailbox in batch:
-                pipe.hmget(namespace.mailbox(mailbox), _FIELDS)
-            replies = values_of(pipe, ((None,) * len(_FIELDS),) * len(batch))
-        for mailbox, (scanned, capped, cap, capped_at) in zip(batch, replies, strict=True):
-            yield LastScan(mailbox, age_s(scanned, now_us), whole(capped), cap or "", age_s(capped_at, now_us))
+    for mailbox, (scanned, capped, cap, capped_at) in namespace.mailbox_fields(list(mailboxes), _FIELDS):
+        yield LastScan(mailbox, age_s(scanned, now_us), whole(capped), cap or "", age_s(capped_at, now_us))

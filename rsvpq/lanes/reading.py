@@ -102,6 +102,12 @@ def json_object(text: Any) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
+def skipped_by_reason(text: Any) -> dict[str, int]:
+    """Read how many messages a scan has left alone, by reason; empty if the text is not what a scan stores."""
+    found = {reason: whole(str(count)) for reason, count in (json_object(text) or {}).items()}
+    return {reason: count for reason, count in found.items() if count}
+
+
 def left_s(hold_us: Any, length_us: Any, now_us: int) -> float:
     """Return how many seconds a hold still lasts; never more than its length, even if the clock was set back."""
     longest = number_of(length_us)

@@ -17,7 +17,7 @@ SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "renew", "finish", "refuse", "discard", "sweep"),
     *("record_decisions", "claim", "remember", "report_threads", "mark", "configure", "configure_mailbox", "set"),
     *("retry", "drop", "status", "repair", "check_slots", "quarantine", "forget_gone"),
-    *("forget_unlisted", "regroup", "claim_run"),
+    *("forget_unlisted", "regroup", "claim_run", "read_fields"),
 )
 
 

@@ -8,7 +8,17 @@ from rsvpq.lanes.controls import Scope
 from rsvpq.lanes.ledger import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import age_s, batched, json_object, left_s, number_of, quiet_left_s, values_of, whole
+from rsvpq.lanes.reading import (
+    age_s,
+    batched,
+    json_object,
+    left_s,
+    number_of,
+    quiet_left_s,
+    skipped_by_reason,
+    values_of,
+    whole,
+)
 from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, Hold, Override, Pause, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
@@ -127,8 +137,7 @@ class MailboxState:
 
 
 def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str | None, cap: str | None) -> ScanTotals:
-    by_reason = {reason: whole(str(count)) for reason, count in (json_object(skipped) or {}).items()}
-    return ScanTotals(whole(found), whole(capped), whole(unreadable), by_reason, cap or "")
+    return ScanTotals(whole(found), whole(capped), whole(unreadable), skipped_by_reason(skipped), cap or "")
 
 
 #: The scopes of a pause in words.
@@ -149,7 +158,7 @@ class Snapshot:
         self._redis = namespace.redis
 
     def status(self, listed: Collection[str] = ()) -> Status:
-        """Return the status of all mailboxes; takes about 0.2 s for 10,000.
+        """Return the status of all mailboxes; takes about 0.3 s for 10,000.
 
         :param listed: the names in the list. Of others only what waits and what stops it counts; nobody scans them.
             Without a name, all mailboxes count.
@@ -187,18 +196,13 @@ class Snapshot:
     def mailboxes(self, names: Iterable[str]) -> dict[str, MailboxState]:
         """Return the state of each of these mailboxes, by name, without those that have no lane yet.
 
-        Takes about 0.6 s for 10,000.
+        Takes about 0.2 s for 10,000.
         """
         found: dict[str, MailboxState] = {}
         now_us = self._namespace.time_us()
-        for batch in batched(list(names), _LANES_BATCH):
-            with self._redis.pipeline(transaction=False) as pipe:
-                for name in batch:
-                    pipe.hmget(self._namespace.mailbox(name), _MAILBOX_FIELDS)
-                replies = values_of(pipe, ((None,) * len(_MAILBOX_FIELDS),) * len(batch))
-            for name, fields in zip(batch, replies, strict=True):
-                if any(fields):
-                    found[name] = MailboxState.of(fields, now_us)
+        for name, fields in self._namespace.mailbox_fields(list(names), _MAILBOX_FIELDS):
+            if any(fields):
+                found[name] = MailboxState.of(fields, now_us)
         return found
 
     def holds(self, scope: Literal["mailbox", "server"], names: Iterable[str]) -> dict[str, Hold]:

@@ -9,7 +9,7 @@
 --             scanned: [oldest, newest],
 --             scanning: when the oldest scan that has not ended was offered; 0 for none,
 --             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
---             skipped: { REASON: messages that the last scan of each mailbox left alone },
+--             skipped: { JSON of what the last scan left alone, as it is stored: mailboxes that have it },
 --             waiting: { REASON: [mailboxes, items] },
 --             paused: [[mailbox, reason, by, at, until], ...],
 --             held: [[mailbox, until, why], ...],
@@ -17,11 +17,25 @@
 --           All times are microseconds.
 -- Replay    reads again
 
-local MOST_NAMED = 100
+-- Most mailboxes of each kind that are named, for one server and in one call: as many as a call examines.
+local MOST_NAMED = 250
 -- Most messages on hold whose reasons are read, for one mailbox and in one call.
 local MOST_ON_HOLD = 1000
 -- The server of a mailbox whose record is gone.
 local NOWHERE = '?'
+
+-- Return a function that reads what another one reads, once for each name: nothing changes during a call of the script.
+local function once(read)
+  local known = {}
+  return function(name)
+    local found = known[name or '']
+    if not found then
+      found = { read(name) }
+      known[name or ''] = found
+    end
+    return found[1], found[2]
+  end
+end
 
 local function hindrance(l)
   if l.paused then return 'paused' end
@@ -31,40 +45,36 @@ local function hindrance(l)
   return (not at or at > NOW) and 'pace' or nil
 end
 
-local servers, pools = {}, {}
-
-local function server_hindrance(name)
-  if not servers[name] then servers[name] = { hindrance(look_up('server', name, true)) } end
-  return servers[name][1]
-end
-
-local function pool_is_full(pool)
-  if pools[pool] == nil then
-    local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
-    pools[pool] = number(v[1]) >= positive(v[2], 1)
-  end
-  return pools[pool]
-end
+local server_hindrance = once(function(name) return hindrance(look_up('server', name, true)) end)
+local group_stops = once(of_group)
+local is_deserted = once(deserted)
+local pool_is_full = once(function(pool)
+  local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
+  return number(v[1]) >= positive(v[2], 1)
+end)
+-- By pool, then by server.
+local has_its_share = once(function(pool)
+  return once(function(name) return shared(name, pool) >= share(pool) end)
+end)
 
 -- Order of the reasons: operator actions, then holds of a server, then that nobody would take it, then what passes by
 -- itself; the wider scope first.
-local function why(mailbox, name)
+local function why(mailbox, name, l)
   if not CFG.attempts then return 'no limits' end
   if CFG.paused then return 'everything paused' end
-  local l = look_up('mailbox', mailbox, true)
   local own, server = hindrance(l), server_hindrance(name)
-  for _, reason in ipairs({ 'paused', 'held' }) do
-    if server == reason then return 'server ' .. reason end
-    if reason == 'paused' and l.group_paused then return 'group paused' end
-    if own == reason then return 'mailbox ' .. reason end
-  end
+  if server == 'paused' then return 'server paused' end
+  if l.group_paused then return 'group paused' end
+  if own == 'paused' then return 'mailbox paused' end
+  if server == 'held' then return 'server held' end
+  if own == 'held' then return 'mailbox held' end
   if CFG.rest > 0 or l.rest > 0 then return 'quiet hours' end
   local head = redis.call('LINDEX', lane_key(mailbox), 0)
   local pool = redis.call('HGET', item_key(head), 'pool') or ''
-  if deserted(pool) then return 'no worker' end
+  if is_deserted(pool) then return 'no worker' end
   if own then return 'mailbox ' .. own end
   if server then return 'server ' .. server end
-  if shared(name, pool) >= share(pool) then return 'server share' end
+  if has_its_share(pool)(name) then return 'server share' end
   return pool_is_full(pool) and 'workers busy' or 'ready'
 end
 
@@ -72,7 +82,8 @@ end
 local function add_on_hold(sums, mailbox)
   local key, read = onhold_key(mailbox), 0
   local all = redis.call('HLEN', key)
-  local page = all > 0 and redis.call('HSCAN', key, '0', 'COUNT', MOST_ON_HOLD)[2] or {}
+  if all == 0 then return 0 end
+  local page = redis.call('HSCAN', key, '0', 'COUNT', MOST_ON_HOLD)[2]
   for i = 2, #page, 2 do
     sums[page[i]] = (sums[page[i]] or 0) + 1
     read = read + 1
@@ -81,13 +92,24 @@ local function add_on_hold(sums, mailbox)
   return read
 end
 
--- Add what the last scan of a mailbox left alone; the text is JSON, unless somebody else wrote it.
-local function add_skipped(sums, text)
-  local found = decoded(text)
-  if type(found) ~= 'table' then return end
-  for reason, messages in pairs(found) do
-    if type(reason) == 'string' and type(messages) == 'number' then sums[reason] = (sums[reason] or 0) + messages end
-  end
+-- What is read of each mailbox: its limits (see LOOKED_UP), then these.
+local FIELDS = { unpack(LOOKED_UP) }
+for _, field in ipairs({ 'scanned', 'scan', 'skipped' }) do FIELDS[#FIELDS + 1] = field end
+
+-- Add a mailbox to a list, with these values and further fields of its record, '' for those that it has not.
+local function add_named(named, mailbox, values, ...)
+  if #named >= MOST_NAMED then return end
+  local one = { mailbox, unpack(values) }
+  for _, value in ipairs(redis.call('HMGET', P .. ':mailbox:' .. mailbox, ...)) do one[#one + 1] = value or '' end
+  named[#named + 1] = one
+end
+
+-- Add the items that wait in the lane of a mailbox, with the reason.
+local function add_waiting(sums, mailbox, l, name, pending)
+  local reason = why(mailbox, name, l)
+  local sum = sums[reason] or { 0, 0 }
+  sum[1], sum[2] = sum[1] + 1, sum[2] + pending
+  sums[reason] = sum
 end
 
 local totals, looked, read = {}, 0, 0
@@ -95,40 +117,37 @@ for i = 2, #ARGV do
   if read > MOST_ON_HOLD then break end
   looked = looked + 1
   local mailbox = ARGV[i]
-  local fields = { 'server', 'scanned', 'paused', 'paused_by', 'paused_at', 'scan', 'hold', 'hold_why', 'hold_for',
-    'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at', 'paused_until', 'skipped' }
-  local v = redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))
-  local name, at = v[1] or NOWHERE, number(v[2])
-  if not totals[name] then
-    totals[name] = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, skipped = {},
+  local key = P .. ':mailbox:' .. mailbox
+  local v = redis.call('HMGET', key, unpack(FIELDS))
+  local name, at, scan, skipped = v[15] or NOWHERE, number(v[19]), v[20], v[21]
+  local row = totals[name]
+  if not row then
+    row = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, skipped = {},
       waiting = {}, paused = {}, held = {}, limited = {} }
+    totals[name] = row
   end
-  local row, pending = totals[name], redis.call('LLEN', lane_key(mailbox))
+  local pending = redis.call('LLEN', lane_key(mailbox))
   row.mailboxes = row.mailboxes + 1
   row.pending = row.pending + pending
   if at == 0 then
     row.never_scanned = row.never_scanned + 1
   else
-    row.scanned = { math.min(row.scanned[1] or at, at), math.max(row.scanned[2] or at, at) }
+    local scanned = row.scanned
+    scanned[1], scanned[2] = math.min(scanned[1] or at, at), math.max(scanned[2] or at, at)
   end
-  local offered = v[6] and number(redis.call('HGET', item_key(v[6]), 'offered')) or 0
+  local offered = scan and number(redis.call('HGET', item_key(scan), 'offered')) or 0
   if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
   read = read + add_on_hold(row.on_hold, mailbox)
-  if v[16] then add_skipped(row.skipped, v[16]) end
-  local held = held_until(v[7], v[9])
-  if held > NOW and #row.held < MOST_NAMED then
-    row.held[#row.held + 1] = { mailbox, string.format('%.0f', held), v[8] or '' }
-  end
-  if v[3] and #row.paused < MOST_NAMED then
-    row.paused[#row.paused + 1] = { mailbox, v[3], v[4] or '', v[5] or '', v[15] or '' }
-  end
-  if (v[10] or v[11] or v[12]) and #row.limited < MOST_NAMED then
-    row.limited[#row.limited + 1] = { mailbox, v[10] or '', v[11] or '', v[12] or '', v[13] or '', v[14] or '' }
+  if skipped then row.skipped[skipped] = (row.skipped[skipped] or 0) + 1 end
+  local held = v[4] and held_until(v[4], v[5]) or 0
+  if held > NOW then add_named(row.held, mailbox, { string.format('%.0f', held) }, 'hold_why') end
+  if v[6] then add_named(row.paused, mailbox, { v[6] }, 'paused_by', 'paused_at', 'paused_until') end
+  if v[7] or v[8] or v[9] then
+    add_named(row.limited, mailbox, { v[7] or '', v[8] or '', v[9] or '' }, 'live_by', 'live_at')
   end
   if pending > 0 then
-    local reason = why(mailbox, name)
-    local sum = row.waiting[reason] or { 0, 0 }
-    row.waiting[reason] = { sum[1] + 1, sum[2] + pending }
+    local paused, rest = group_stops(v[14])
+    add_waiting(row.waiting, mailbox, limits_of(key, v, paused, rest, true), name, pending)
   end
 end
 return { looked, cjson.encode(totals) }

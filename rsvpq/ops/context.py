@@ -94,13 +94,16 @@ class OperatorContext(LedgerContext):
 
 
 def open_context(settings: Settings, lanes: Lanes | None = None, *, who: str = "", token: str = "") -> OperatorContext:
-    """Return a context for this installation; it connects to Redis when it is first used."""
-    lanes = lanes or wiring.make_lanes(settings)
+    """Return a context for this installation; it connects to Redis when it is first used.
+
+    :param lanes: None for those of a command, see :func:`rsvpq.wiring.command_lanes`.
+    """
+    lanes = lanes or wiring.command_lanes(settings.redis)
     audit = wiring.make_audit(settings, lanes)
     return OperatorContext(redis=settings.redis, settings=settings, lanes=lanes, audit=audit, who=who, token=token)
 
 
 def open_ledger(redis: RedisSettings, *, who: str = "") -> LedgerContext:
     """Return a context that needs nothing but Redis; its audit hides all that may be hidden."""
-    lanes = wiring.lanes_at(redis)
+    lanes = wiring.command_lanes(redis)
     return LedgerContext(redis, lanes, wiring.make_strict_audit(lanes), who)

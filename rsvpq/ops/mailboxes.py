@@ -130,7 +130,7 @@ class MailboxChoice:
 
 
 def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examined:
-    """Examine the mailboxes of the list, and those that have left it; takes about a second for 10,000.
+    """Examine the mailboxes of the list, and those that have left it; takes about 0.3 s for 10,000.
 
     :raises InvalidRequest: there is no such server.
     :raises ConfigError: the list cannot be read, or has no such group.

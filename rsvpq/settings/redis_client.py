@@ -1,7 +1,9 @@
 """The client of Redis that the settings name: all processes make theirs here."""
 
+import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from redis import Redis
@@ -17,10 +19,29 @@ from rsvpq.settings.usable_redis import connect_if_usable
 RETRIES = 6
 #: How many times as often with sentinels: over about half a minute, in which most failovers end.
 _WITH_SENTINELS = 3
+#: Seconds after which a command of an operator repeats nothing any more, and that one of its calls may take.
+COMMAND_S = 5.0
 #: More than one process has threads: each keeps a connection (redis-py's default of 100 would end the others' calls).
 _CONNECTIONS = 5000
 #: Seconds that one sentinel may take: then the next one is asked.
 _SENTINEL_S = 1.0
+
+_T = TypeVar("_T")
+
+
+class _RetryForAWhile(Retry):
+    """Repeats what Redis did not answer until :data:`COMMAND_S` are over, however often that is."""
+
+    def call_with_retry(self, do: Callable[[], _T], fail: Callable[..., Any], *args: Any, **options: Any) -> _T:
+        """Call ``do`` until it succeeds or the time is over; the arguments are redis-py's."""
+        ends = time.monotonic() + COMMAND_S
+
+        def failed(error: Exception, *count: int) -> None:
+            fail(error, *count)
+            if time.monotonic() >= ends:
+                raise error
+
+        return super().call_with_retry(do, failed, *args, **options)
 
 
 def make_redis(
@@ -33,9 +54,21 @@ def make_redis(
     :param retries: how often a command is repeated that Redis did not answer; with sentinels :data:`_WITH_SENTINELS`
         times as often, so that a failover costs no lease.
     """
-    if settings.sentinels:
-        retries *= _WITH_SENTINELS
-    options = _options(settings, retries, timeout_s, connect_timeout_s)
+    retries *= _WITH_SENTINELS if settings.sentinels else 1
+    return _make(settings, _options(settings, retries, timeout_s, connect_timeout_s))
+
+
+def make_command_redis(settings: RedisSettings) -> Redis:
+    """Make a client as :func:`make_redis` does, for a command that somebody waits for: what is lost is only time.
+
+    A call ends :data:`COMMAND_S` after it began, or when the attempt ends that is under way then.
+    """
+    options = _options(settings, 0, COMMAND_S, COMMAND_S)
+    retry = _RetryForAWhile(ExponentialWithJitterBackoff(base=0.1, cap=1), -1)
+    return _make(settings, options | {"retry": retry})
+
+
+def _make(settings: RedisSettings, options: dict[str, Any]) -> Redis:
     if not settings.sentinels:
         return Redis.from_url(settings.url, **options)
     sentinels: Any = make_sentinels(settings)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import get_args
 
 from cachetools import TTLCache
+from redis import Redis
 from redis.exceptions import RedisError
 
 from rsvpq.audit.record import Audit, Hidden, Redaction
@@ -18,7 +19,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.policy import Policy
 from rsvpq.settings import AuditSettings, RedisSettings, Settings
 from rsvpq.settings.mailboxes import MailboxList
-from rsvpq.settings.redis_client import RETRIES, make_redis
+from rsvpq.settings.redis_client import RETRIES, make_command_redis, make_redis
 from rsvpq.settings.usable_redis import SchemaRefused
 from rsvpq.tasks import contract
 from rsvpq.tasks.queues import Queues
@@ -34,13 +35,26 @@ def make_lanes(settings: Settings, retries: int = RETRIES) -> Lanes:
 
     :param retries: how often a command is repeated if Redis does not reply.
     """
-    return lanes_at(settings.redis, retries)
+    return _lanes(settings.redis, make_redis(settings.redis, retries=retries))
 
 
-def lanes_at(redis: RedisSettings, retries: int = RETRIES) -> Lanes:
-    """Make the lanes as :func:`make_lanes` does, from the only settings that they need."""
+def command_lanes(redis: RedisSettings) -> Lanes:
+    """Make the lanes as :func:`make_lanes` does, for a command that ends soon if Redis does not reply."""
+    return _lanes(redis, make_command_redis(redis))
+
+
+def lasting_lanes(settings: Settings) -> Lanes:
+    """Make the lanes of a command that goes on: it ends soon if Redis does not reply at first, and outlasts a failover.
+
+    :raises RedisError: Redis does not reply.
+    """
+    command_lanes(settings.redis).ping()
+    return make_lanes(settings)
+
+
+def _lanes(redis: RedisSettings, client: Redis) -> Lanes:
     return Lanes(
-        make_redis(redis, retries=retries),
+        client,
         redis.namespace,
         works=contract.WORKS,
         intent_replicas=redis.intent_replicas or 0,

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from ast import literal_eval
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -19,6 +22,7 @@ from rsvpq.lanes import Item, Lanes
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import free_port
+from testbed.queue_server import queue_server
 from tests.support.installation import PASSWORD, Installation, queued, report_processes
 from tests.support.lanes_with_clock import hold
 
@@ -467,7 +471,24 @@ def test_without_redis_there_is_one_line_and_exit_code_1(tmp_path: Path, argumen
     ended = Installation(tmp_path, f"redis://127.0.0.1:{free_port()}/0").rsvpq(*arguments)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("rsvpq: cannot query Redis: ")
+    assert ended.stderr.endswith("'rsvpq doctor' says what to do\n")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_frozen_redis_keeps_no_command_waiting_for_long(tmp_path: Path) -> None:
+    with queue_server(tmp_path) as server, ThreadPoolExecutor() as at_once:
+        installation = Installation(tmp_path, server.url)
+        server.part.signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            commands = (["status"], ["status", "--watch"], ["pause", "all"], ["audit", "--follow"])
+            ended = list(at_once.map(lambda words: installation.rsvpq(*words), commands))
+            took_s = time.monotonic() - began
+        finally:
+            server.part.signal(signal.SIGCONT)
+    said = "rsvpq: cannot query Redis: Timeout reading from socket; 'rsvpq doctor' says what to do\n"
+    assert took_s < 15
+    assert [(one.returncode, one.stdout, one.stderr) for one in ended] == [(1, "", said)] * len(commands)
 
 
 @pytest.mark.usefixtures("known")

@@ -1,6 +1,7 @@
 """Redis Sentinel: clients find the primary of the moment, and the ledger notices what that may not have heard of."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
+from rsvpq import wiring
 from rsvpq.doctor.results import REDIS, Level
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
@@ -19,7 +21,7 @@ from rsvpq.metrics.reading import InstallationReader
 from rsvpq.metrics.troubles import troubles
 from rsvpq.sentinels import Sentinels
 from rsvpq.settings import RedisSettings, load_settings
-from rsvpq.settings.redis_client import make_redis, make_sentinels, sentinel_options
+from rsvpq.settings.redis_client import COMMAND_S, make_redis, make_sentinels, sentinel_options
 from rsvpq.tasks import celery_app
 from testbed.processes import free_port, until
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
@@ -137,6 +139,14 @@ def test_an_intent_counts_when_the_replica_has_it_if_that_is_asked_for(group: Se
 def test_a_wrong_password_of_the_sentinels_is_named(group: SentinelGroup) -> None:
     with pytest.raises(RedisError, match=r"no sentinel names the primary of 'rsvpq-main'.*invalid username-password"):
         make_redis(settings_of(group, sentinel_password=PASSWORD), retries=0).ping()
+
+
+def test_a_command_says_soon_that_all_sentinels_are_away() -> None:
+    away = [f"127.0.0.1:{free_port()}" for _ in range(3)]
+    began = time.monotonic()
+    with pytest.raises(RedisConnectionError, match=r"no sentinel names the primary of 'main'(.*Connection refused){3}"):
+        wiring.command_lanes(RedisSettings(url="redis://main/0", sentinels=away)).ping()
+    assert COMMAND_S <= time.monotonic() - began < 2 * COMMAND_S  # it was tried again until then
 
 
 def test_sentinels_and_primary_are_reached_by_tls_and_verified(

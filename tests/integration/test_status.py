@@ -329,6 +329,9 @@ def test_a_message_that_each_scan_leaves_alone_is_counted_once(now: Lanes) -> No
     for run in ("two", "three"):
         scan(now, adele, run, {"too-old": 2000, "private": 1})
     assert now.snapshot.status().servers["mail1"].skipped == {"too-old": 2003, "private": 1}
+    scan(now, bruno, "four", {"too-old": 2000, "private": 1})  # the same as in another mailbox
+    assert now.snapshot.status().servers["mail1"].skipped == {"too-old": 4000, "private": 2}
+    scan(now, bruno, "five", {"too-old": 3})
     scan(now, carla, "answering", {})
     assert now.snapshot.status().skipped == {"too-old": 2003, "private": 1}
     assert now.snapshot.status(["adele"]).skipped == {"too-old": 2000, "private": 1}

@@ -2,8 +2,8 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      not read
--- Returns   nothing; defines CFG, RELEASE_LEASE, RUN_LEASE, ATTEMPTS, held_until(), of_group(), look_up(), earliest(),
---           stopped(), hold_back(), forget_why()
+-- Returns   nothing; defines CFG, RELEASE_LEASE, RUN_LEASE, ATTEMPTS, held_until(), of_group(), LOOKED_UP,
+--           limits_of(), look_up(), earliest(), stopped(), hold_back(), forget_why()
 
 -- Return until when lanes rest in quiet hours that begin and end at these times; 0 if they do not rest now.
 local function resting_until(first, last)
@@ -37,36 +37,43 @@ local function of_group(group)
   return v[1], resting_until(v[2], v[3])
 end
 
--- Return the limits and the present load of a mailbox or a server ('mailbox', name | 'server', name). A limit that an
--- operator set at run time (live_*) overrides the configured one, and that one the default.
+-- The fields of a mailbox or a server that limits_of() reads, in its order.
+local LOOKED_UP = { 'n', 'reserved', 'tat', 'hold', 'hold_for', 'paused', 'live_interval', 'live_burst',
+  'live_concurrency', 'interval', 'burst', 'concurrency', 'breaks', 'group', 'server', 'where', 'weight', 'hold_why' }
+
+-- Return the limits and the present load of a mailbox or a server, from its values of LOOKED_UP and what of_group() says
+-- of its group. A limit that an operator set at run time (live_*) overrides the configured one, and that one the default.
 --   reading  whether nothing may be changed
 -- If the clock was put back, or the pace was slower before, a stamp of the pace can be further away than the present
 -- pace allows, and so can a hold after the clock was put back. Both are limited to the furthest time that is possible.
-local function look_up(scope, name, reading)
-  local key = P .. ':' .. scope .. ':' .. name
-  local v = redis.call('HMGET', key, 'n', 'reserved', 'tat', 'hold', 'paused', 'live_interval', 'live_burst',
-    'live_concurrency', 'interval', 'burst', 'concurrency', 'weight', 'server', 'where', 'hold_for', 'hold_why', 'breaks',
-    'group')
-  local interval = positive(v[6], positive(v[9], CFG.interval or 1))
-  local burst = positive(v[7], positive(v[10], CFG.burst or 1))
-  local tat, hold = number(v[3], FAR), held_until(v[4], v[15])
+local function limits_of(key, v, group_paused, rest, reading)
+  local interval = positive(v[7], positive(v[10], CFG.interval or 1))
+  local burst = positive(v[8], positive(v[11], CFG.burst or 1))
+  local tat, hold = number(v[3], FAR), held_until(v[4], v[5])
   if not v[3] then tat = 0 end
   if tat > NOW + burst * interval then
     tat = NOW + burst * interval
     if not reading then redis.call('HSET', key, 'tat', tat) end
   end
   if hold < number(v[4]) and not reading then redis.call('HSET', key, 'hold', hold) end
-  local group_paused, rest = of_group(v[18])
   return {
     key = key,
-    n = number(v[1]), reserved = number(v[2]), tat = tat, hold = hold, paused = v[5],
+    n = number(v[1]), reserved = number(v[2]), tat = tat, hold = hold, paused = v[6],
     interval = interval, burst = burst,
     -- A server whose breaker has held it is tried by one item, until one is done.
-    concurrency = number(v[17]) > 0 and 1 or positive(v[8], positive(v[11], CFG.concurrency or 1)),
-    weight = positive(v[12], CFG.weight or 1),
-    group = v[18], group_paused = group_paused, rest = rest,
-    server = v[13], where = v[14] or '', hold_why = v[16],
+    concurrency = number(v[13]) > 0 and 1 or positive(v[9], positive(v[12], CFG.concurrency or 1)),
+    weight = positive(v[17], CFG.weight or 1),
+    group = v[14], group_paused = group_paused, rest = rest,
+    server = v[15], where = v[16] or '', hold_why = v[18],
   }
+end
+
+-- Return what limits_of() returns, of a mailbox or a server ('mailbox', name | 'server', name).
+local function look_up(scope, name, reading)
+  local key = P .. ':' .. scope .. ':' .. name
+  local v = redis.call('HMGET', key, unpack(LOOKED_UP))
+  local group_paused, rest = of_group(v[14])
+  return limits_of(key, v, group_paused, rest, reading)
 end
 
 -- Return when pace, hold and quiet hours allow the next release; nil if only a charge or a returned slot can make room.
