@@ -125,7 +125,6 @@ async def _serve(console: Console, begun_with: Settings, tls: ssl.SSLContext | N
     server = HTTPServer(
         make_application(console),
         ssl_options=tls,
-        xheaders=settings.behind_proxy,
         max_body_size=_MOST_BYTES,
         max_buffer_size=_MOST_BYTES,
         idle_connection_timeout=_IDLE_S,

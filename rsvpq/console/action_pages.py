@@ -8,7 +8,7 @@ from typing import ClassVar, get_args
 
 from rsvpq.console.page import ConsolePage, link
 from rsvpq.lanes import Scope
-from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, dead
+from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, dead, drafts, scans
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.settings.logins import ConsoleRole
 from rsvpq.text import counted
@@ -99,8 +99,11 @@ class ActionPage(ConsolePage):
         return reason
 
     async def _ask_again(self, form: Form, problem: str) -> None:
-        """Show the form with what was entered."""
-        entered = [replace(one, value=self.given(one.name) or one.value) for one in form.fields]
+        """Show the form with what was entered; hidden fields, of which several may have one name, stay as they are."""
+        entered = [
+            one if one.kind == "hidden" else replace(one, value=self.get_body_argument(one.name, "") or one.value)
+            for one in form.fields
+        ]
         form = replace(form, fields=entered)
         why = self.get_body_argument("why", "")
         await self.show("form.html", form.title, form=form, problem=problem, why=why, longest=LONGEST_REASON)
@@ -197,6 +200,47 @@ class LimitPage(_Scoped):
         return int(text) if text else None
 
 
+class ScanPage(_Scoped):
+    """Scan everything, a server, a group or a mailbox now."""
+
+    def form(self, context: OperatorContext) -> Form:
+        """Return the form."""
+        about = [
+            "Does what a scheduled run does, within the same limits. A mailbox that is being scanned already, or whose "
+            "messages still wait, is skipped."
+        ]
+        return self.form_of(context, "Scan", about)
+
+    def act(self, context: OperatorContext, reason: str) -> list[str]:
+        """Trigger the scans."""
+        return scans.scan(context, *self.scope(context), reason)
+
+
+class SendDraftPage(ActionPage):
+    """Send an unsent answer that may be a person's own."""
+
+    def form(self, context: OperatorContext) -> Form:
+        """Return the form, with what is known of the draft."""
+        mailbox, draft = drafts.held_draft(context, *self._named())
+        about = [
+            f"The draft {draft.subject!r} in {mailbox.name}, an answer of the kind {draft.reply or 'unknown'!s}.",
+            "First make sure that nobody is still working on it: an answer that was sent cannot be recalled.",
+        ]
+        fields = [
+            Field("mailbox", kind="hidden", value=mailbox.name),
+            Field("draft", kind="hidden", value=draft.ref.key),
+        ]
+        return Form(f"Send a draft of {mailbox.name}", "Send it", "/drafts", about, fields)
+
+    def act(self, context: OperatorContext, reason: str) -> list[str]:
+        """Offer the item that sends it."""
+        mailbox, draft = self._named()
+        return [f"the draft {draft} of {mailbox} {drafts.send(context, mailbox, draft, reason)}"]
+
+    def _named(self) -> tuple[str, str]:
+        return self.given("mailbox"), self.given("draft")
+
+
 class ConfirmPage(ActionPage):
     """Confirm live runs, as ``rsvpq confirm`` does, or withdraw that."""
 
@@ -228,6 +272,8 @@ class WithdrawPage(ActionPage):
     def form(self, context: OperatorContext) -> Form:
         """Return the form."""
         group = self.given("group")
+        if group:
+            context.resolve_name("group", group)
         about = [f"From then on rsvpq only observes{_in(group)}. What was started is finished."]
         title = f"Withdraw the confirmation{_in(group)}"
         found = () if group else sorted(context.lanes.controls.confirmed_groups())
@@ -279,7 +325,7 @@ class _Settle(ActionPage):
         return [f"{self.done} {found[self.done]}", *left[:_MOST_LEFT]]
 
     def _filter(self) -> dict[str, str]:
-        return {name: self.given(name) for name in ("server", "mailbox", "reason")}
+        return {name: self.given(name) for name in ("server", "mailbox", "reason", "like")}
 
     def _chosen(self) -> tuple[list[str], dead.Which | None]:
         ids = list(dict.fromkeys(self.get_arguments("id")))

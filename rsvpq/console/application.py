@@ -54,6 +54,7 @@ def make_console(settings: Settings, logins: LoginFile, changed: Callable[[], st
         slow=slow,
         hashing=ThreadPoolExecutor(1, "password"),
         secure=settings.console.is_https,
+        proxies=settings.console.trusted,
         changed=changed,
         connected=(redis, reader),
     )
@@ -75,6 +76,8 @@ def make_application(console: Console) -> Application:
         "/pause": action_pages.PausePage,
         "/resume": action_pages.ResumePage,
         "/limit": action_pages.LimitPage,
+        "/scan": action_pages.ScanPage,
+        "/drafts/send": action_pages.SendDraftPage,
         "/confirm": action_pages.ConfirmPage,
         "/withdraw": action_pages.WithdrawPage,
         "/dead/retry": action_pages.RetryPage,

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from typing import Any, ClassVar
 
-from rsvpq.console.page import ConsolePage
+from rsvpq.console.clients import client_address
+from rsvpq.console.page import ConsolePage, local
 from rsvpq.console.sessions import REFUSED_S
 from rsvpq.settings.logins import LONGEST_NAME, LONGEST_PASSWORD, ConsoleLogin, ConsoleRole, PasswordHash
 from rsvpq.text import duration
@@ -29,7 +30,7 @@ class LogIn(ConsolePage):
         # Cut, as attempts are counted by the name: longer ones would be room for whoever invents them.
         name = self.get_body_argument("name", "")[: LONGEST_NAME + 1]
         password = self.get_body_argument("password", "", strip=False)[: LONGEST_PASSWORD + 1]
-        address = self.request.remote_ip or ""
+        address = self._client()
         if not self.console.attempts.begin(name, address):
             logger.warning("event=login-refused name=%r address=%s reason=attempts", name, address)
             self.set_status(429)
@@ -46,7 +47,11 @@ class LogIn(ConsolePage):
         session_id = self.console.sessions.begin(login)
         # Without an expiry of its own: the session's is kept here.
         self.set_signed_cookie(self.console.cookie, session_id, expires_days=None, **self._attributes())
-        self.redirect(_local(self.get_argument("next", "/")), status=303)
+        self.redirect(local(self.get_argument("next", "/")), status=303)
+
+    def _client(self) -> str:
+        peer, forwarded = self.request.remote_ip or "", self.request.headers.get("X-Forwarded-For", "")
+        return client_address(peer, forwarded, self.console.proxies)
 
     async def _checked(self, name: str, password: str) -> ConsoleLogin | None:
         login = self.console.logins.find(name)
@@ -59,7 +64,7 @@ class LogIn(ConsolePage):
         return {"httponly": True, "secure": self.console.secure, "samesite": "Strict", "path": "/"}
 
     def _show(self, problem: str) -> None:
-        target = _local(self.get_argument("next", "/"))
+        target = local(self.get_argument("next", "/"))
         self.finish(self.render_string("login.html", title="Log in", problem=problem, target=target))
 
 
@@ -75,9 +80,3 @@ class LogOut(ConsolePage):
             self.console.sessions.end(session_id.decode())
         self.clear_cookie(self.console.cookie, path="/", secure=self.console.secure, httponly=True, samesite="Strict")
         self.redirect("/login", status=303)
-
-
-def _local(target: str) -> str:
-    """Return a place of this console, '/' for any other."""
-    is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
-    return target if is_local else "/"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, ClassVar, Protocol, TypeVar
 from urllib.parse import urlencode
 
+from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
@@ -62,6 +63,7 @@ class Console:
     :param pool: the threads in which the installation is asked, because :mod:`rsvpq.ops` waits for Redis.
     :param slow: the threads of what may take many seconds, so that a pause never waits for a report.
     :param hashing: the one thread in which passwords are checked, so that guesses take no time from the pages.
+    :param proxies: networks of the proxies that are trusted to say who asks.
     :param changed: says what of the file is not in force here, and what to do; '' if all of it is.
     """
 
@@ -73,6 +75,7 @@ class Console:
     slow: Executor
     hashing: Executor
     secure: bool
+    proxies: Sequence[str]
     changed: Callable[[], str]
     connected: tuple[Closes, ...]
     attempts: Attempts = field(default_factory=Attempts)
@@ -185,6 +188,7 @@ class ConsolePage(RequestHandler):
             "about_pause": about_pause,
             "utc": utc,
             "link": link,
+            "plain": plain,
             "version": __version__,
             "login": self.session.login if self.session else None,
             "is_operator": self.session is not None and self.session.login.role == "operator",
@@ -197,11 +201,13 @@ class ConsolePage(RequestHandler):
         error = kwargs.get("exc_info", (None, None, None))[1]
         status, title, text = _explain(status_code, error, changing=self.request.method == "POST")
         self.set_status(status)
-        self.finish(self.render_string("error.html", title=title, text=text, now_s=time.time()))
+        # What was sent by a form is not sent again by a link, and without its fields the address has no meaning.
+        again = local(self.request.uri or "") if self.request.method == "GET" else ""
+        self.finish(self.render_string("error.html", title=title, text=text, again=again, now_s=time.time()))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         """Log what is not a bug in one line."""
-        if isinstance(value, RedisError | ConfigError | InvalidRequest | HTTPError):
+        if isinstance(value, RedisError | KombuError | ConfigError | InvalidRequest | HTTPError):
             logger.warning("event=refused path=%s error=%s", self.request.path, value)
         else:
             super().log_exception(typ, value, tb)
@@ -220,7 +226,7 @@ class NotFound(ConsolePage):
 
 def _explain(status: int, error: BaseException | None, *, changing: bool) -> tuple[int, str, str]:
     """Return the status, the title and the text of the page about an error."""
-    if isinstance(error, RedisError):
+    if isinstance(error, RedisError | KombuError):
         left = "Whether it was done is not known: look at the decisions page, or 'rsvpq audit', before you try again. "
         nothing = (
             "Nothing is shown here, because nothing is known: this says neither that all is well nor that it is not. "
@@ -253,9 +259,24 @@ def ago(seconds: float | None) -> str:
     return "-" if seconds is None else f"{age(seconds)} ago"
 
 
+def plain(value: object) -> str:
+    """Return a value of JSON as people write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    return "-" if value is None else str(value)
+
+
 def utc(at_s: float) -> str:
     """Format a moment, in seconds since the epoch."""
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local(target: str) -> str:
+    """Return a place of this console, '/' for any other."""
+    is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if is_local else "/"
 
 
 def link(path: str, **values: object) -> str:

@@ -1,7 +1,6 @@
 """The pages that only show something."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,14 +11,13 @@ from tornado.web import HTTPError
 from rsvpq.console import lag
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.readings import MOST_DECISIONS, MOST_RECORDS, PERIODS_H
-from rsvpq.console.servers import obstacle, scans, server_rows, totals, waiting
+from rsvpq.console.servers import natural, obstacle, scans, server_rows, totals, waiting
 from rsvpq.metrics.troubles import Severity, troubles
 from rsvpq.ops import InvalidRequest, control, dead
 from rsvpq.ops import mailboxes as health
 from rsvpq.ops.names import require_audited, require_group, require_server
 from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import Report
-from rsvpq.report.reasons import reason_class
 from rsvpq.report.sections import done_chart, trouble_chart
 from rsvpq.report.wording import brief, coverage
 
@@ -30,6 +28,8 @@ ROWS_SHOWN = 50
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 #: Dead items that are looked through for one page; 'rsvpq dead' has no such limit.
 MOST_DEAD = 5000
+#: The largest groups of dead items that are shown.
+MOST_GROUPS = 10
 #: The most mailboxes of one kind that the page of a server names.
 _NAMED = 50
 #: The same limits of the lag as those of ``rsvpq check`` without options.
@@ -148,6 +148,9 @@ class MailboxesPage(ConsolePage):
         await self.ask(partial(require_server, self.context, chosen["server"]))
         await self.ask(partial(require_group, self.context, chosen["group"]))
         seen = await self.console.readings.mailboxes.get()
+        overview = (await self.console.readings.look()).value
+        servers = {*overview.status.servers, *self.context.settings.servers}
+        groups = {*(overview.groups or ()), chosen["group"]} - {""}
         rows = [
             row
             for row in seen.value.rows
@@ -161,8 +164,9 @@ class MailboxesPage(ConsolePage):
             found=seen.value,
             page=PageOfRows.of(rows, self.asked("page")),
             chosen=chosen,
-            servers=sorted({row.server for row in seen.value.rows}),
-            groups=sorted({row.group for row in seen.value.rows} - {""}),
+            servers=sorted(servers, key=natural),
+            groups=sorted(groups, key=natural),
+            states=[state for state in health.STATES if state in (*seen.value.states, chosen["state"])],
         )
 
 
@@ -188,10 +192,13 @@ class DeadListPage(ConsolePage):
     """The dead items, newest first, and their reasons."""
 
     async def get(self) -> None:
-        """Show those that match the filter of the address."""
-        chosen = {name: self.asked(name) for name in ("server", "mailbox", "reason")}
-        context = self.context
-        found = await self.ask(partial(dead.rows, context, dead.Which(**chosen), MOST_DEAD + 1))
+        """Show those that match the filter of the address.
+
+        :raises InvalidRequest, ConfigError: there is no such server or mailbox.
+        """
+        chosen = {name: self.asked(name) for name in ("server", "mailbox", "reason", "like")}
+        which = dead.Which(**chosen)
+        found, groups = await self.ask(partial(dead.rows_and_groups, self.context, which, MOST_DEAD + 1))
         rows = found[:MOST_DEAD]
         await self.show(
             "dead.html",
@@ -200,14 +207,8 @@ class DeadListPage(ConsolePage):
             page=PageOfRows.of(rows, self.asked("page")),
             more=len(found) > MOST_DEAD,
             chosen=chosen,
-            reasons=Counter(reason_class(row["reason"]) for row in rows).most_common(10),
-            part=common_part,
+            groups=groups[:MOST_GROUPS],
         )
-
-
-def common_part(name: str) -> str:
-    """Return the part of a class of reasons by which :class:`rsvpq.ops.dead.Which` finds its items."""
-    return max(name.split("…"), key=len).strip() if name != "no reason given" else ""
 
 
 class DeadItemPage(ConsolePage):

@@ -42,11 +42,11 @@ def server_rows(status: Status, history: LagHistory, until_s: float) -> list[Ser
             oldest_scan(server),
             small_drawing(name, lags[name], top_s),
         )
-        for name, server in sorted(status.servers.items(), key=lambda pair: _natural(pair[0]))
+        for name, server in sorted(status.servers.items(), key=lambda pair: natural(pair[0]))
     ]
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, str]]:
     """Return the key by which mail2 comes before mail10."""
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name)]
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 from cachetools import TTLCache
 
+from rsvpq.console.clients import countable
 from rsvpq.settings.logins import ConsoleLogin, LoginFile
 
 #: More sessions than any installation has; the oldest end first.
 _MOST_SESSIONS = 1000
-#: Attempts to log in by which a name, or an address, is refused; and for how many seconds after the last one.
+#: Attempts to log in by which a name, or an address, is refused; and for how many seconds after the last one that was
+#: checked.
 MOST_ATTEMPTS, MOST_ATTEMPTS_OF_ADDRESS, REFUSED_S = 10, 30, 300
 #: Names and addresses that are counted at once: nobody may fill the memory by inventing them.
 _MOST_COUNTED = 10_000
@@ -64,6 +66,7 @@ class Attempts:
 
     def begin(self, name: str, address: str) -> bool:
         """Count an attempt; return whether its password may be checked."""
+        address = countable(address)
         if self._names.get(name, 0) >= MOST_ATTEMPTS:
             return False
         if self._addresses.get(address, 0) >= MOST_ATTEMPTS_OF_ADDRESS:
@@ -74,5 +77,6 @@ class Attempts:
 
     def succeeded(self, name: str, address: str) -> None:
         """Forget the attempts with a name, as its password was right; of those from the address only this one."""
+        address = countable(address)
         self._names.pop(name, None)
         self._addresses[address] = max(0, self._addresses.get(address, 0) - 1)

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
-from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -25,6 +24,7 @@ from rsvpq.health.systemd import notify
 from rsvpq.metrics.collector import InstallationCollector
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.settings import ConfigError, load_settings
+from rsvpq.settings.console import address_of_listener
 from rsvpq.tasks.log_streams import begin_log
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import SettingsWatch, live_settings
@@ -60,13 +60,9 @@ class _Server6(_Server):
 def _address(text: str) -> tuple[str, int]:
     """Read ``HOST:PORT``, with an address of IPv6 in brackets."""
     try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port = None, None
-    if not host or port is None or parts.netloc != text:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an address and a port; write them such as {_LISTEN}")
-    return host, port
+        return address_of_listener(text, _LISTEN)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def make_server(address: tuple[str, int], reader: InstallationReader) -> WSGIServer:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -91,6 +91,16 @@ def rows(context: OperatorContext, which: Which, most: int | None = None) -> lis
     return [_row(item, now_us) for item in find(context.lanes, which, most)]
 
 
+def rows_and_groups(
+    context: OperatorContext, which: Which, most: int
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return what :func:`rows` returns, and the groups of these items as :func:`group` does, by one reading."""
+    require_known(context, which)
+    now_us = context.lanes.time_us()
+    items = list(islice(filter(which, context.lanes.dead_items.all()), most))
+    return [_row(_redacted(item), now_us) for item in items], _grouped(items, which)
+
+
 def list_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
     """Return ``total``, how many items match, and ``dead``, their :func:`rows`."""
     return {"dead": rows(context, which, most), "total": count(context.lanes, which)}
@@ -113,11 +123,7 @@ def group(context: OperatorContext, which: Which, most: int | None = None) -> li
     if most is not None:
         require_count("most", most)
     require_known(context, which)
-    groups: defaultdict[tuple[str, str], list[DeadItem]] = defaultdict(list)
-    for item in filter(which, context.lanes.dead_items.all()):  # the newest first
-        groups[item.server, _common_reason(item)].append(item)
-    largest = sorted(groups.items(), key=lambda group: len(group[1]), reverse=True)
-    return [_group(server, reason, items, which) for (server, reason), items in largest[:most]]
+    return _grouped(filter(which, context.lanes.dead_items.all()), which)[:most]
 
 
 def count(lanes: Lanes, which: Which) -> int:
@@ -194,6 +200,15 @@ def _settle(
 def _common_reason(item: DeadItem) -> str:
     """Return the reason without what differs from message to message, in a form that can be typed."""
     return printable(reason_class(item.reason))
+
+
+def _grouped(items: Iterable[DeadItem], which: Which) -> list[dict[str, Any]]:
+    """Return the groups of items, which come newest first, the largest group first."""
+    groups: defaultdict[tuple[str, str], list[DeadItem]] = defaultdict(list)
+    for item in items:
+        groups[item.server, _common_reason(item)].append(item)
+    largest = sorted(groups.items(), key=lambda group: len(group[1]), reverse=True)
+    return [_group(server, reason, items, which) for (server, reason), items in largest]
 
 
 def _group(server: str, reason: str, items: Sequence[DeadItem], which: Which) -> dict[str, Any]:

@@ -126,8 +126,8 @@ class NewInstallation:
             f"__{_SERVER.upper()}__": f"__{variable}__",
             f"with {_SERVER}.": f"with {self.name}.",
         }
-        for old, new in changes.items():
-            text = text.replace(old, new)
+        # All at once: a path that is put in may contain the next one that is looked for.
+        text = re.sub("|".join(map(re.escape, changes)), lambda found: changes[found[0]], text)
         lines = text.splitlines(keepends=True)
         return "".join(line for line in lines if self.redis_password or "redis_password" not in line)
 

@@ -1,5 +1,7 @@
 """Bring the list of mailboxes up to date by the export of a directory: first what would change, then the change."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,32 +24,36 @@ from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.settings.text_files import read_text
 from rsvpq.text import counted
 
-#: Removals beyond this share of the list need consent: an export that lacks a part looks the same.
+#: Removals beyond this share of a server's mailboxes need consent: an export that lacks a part looks the same, and a
+#: whole server may be a small part of the list.
 MOST_REMOVED_PERCENT = 10
 _READERS = {"csv": read_csv, "ldif": read_ldif}
 
 
 @dataclass(frozen=True, slots=True)
 class ListImport:
-    """An import that was compared with the list, and not written yet."""
+    """An import that was compared with the list, and not written yet; ``listed`` counts mailboxes by their server."""
 
     settings: Settings
     before: str
-    listed: int
+    listed: Mapping[str, int]
     changes: ListChanges
 
     def require_consent(self, allowed: int = 0) -> None:
-        """Require that no more mailboxes leave the list than without a word, or than the operator allows.
+        """Require that no more mailboxes of a server leave the list than without a word, or than the operator allows.
 
         :raises InvalidRequest: more would.
         """
-        removed = len(self.changes.removed)
-        if removed > allowed and removed * 100 > self.listed * MOST_REMOVED_PERCENT:
-            leave = f"{removed} of {counted(self.listed, 'mailbox')} would leave the list"
-            raise InvalidRequest(
-                f"{leave}, more than {MOST_REMOVED_PERCENT} %: see "
-                f"whether the export is complete. If it is: --allow-removals {removed}; to remove none: --keep-missing"
-            )
+        removed, listed = len(self.changes.removed), sum(self.listed.values())
+        if removed <= allowed:
+            return
+        for server, number in Counter(one.server for one in self.changes.removed).items():
+            if number * 100 > self.listed[server] * MOST_REMOVED_PERCENT:
+                raise InvalidRequest(
+                    f"{removed} of {counted(listed, 'mailbox')} would leave the list, of those on {server} "
+                    f"{number} of {self.listed[server]}, more than {MOST_REMOVED_PERCENT} %: see whether the export is "
+                    f"complete. If it is: --allow-removals {removed}; to remove none: --keep-missing"
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""
@@ -80,7 +86,7 @@ def prepare(
     changes = compare(listed, found, skipped, places, remove=remove)
     if problems := list(without_server(changes.added, file, settings)):
         raise ConfigError(problems, 20)
-    return ListImport(settings, before, len(listed), changes)
+    return ListImport(settings, before, Counter(one.server for one in listed), changes)
 
 
 def write_list(context: OperatorContext, prepared: ListImport, group: str = "", reason: str = "") -> tuple[Path, str]:

@@ -1,15 +1,26 @@
 """Trigger scans, reconciliations, dry runs and explanations: each is one task that any Celery client could send."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rsvpq.lanes import OperatorAction
+from rsvpq.lanes import OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import confirmation
 from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.mailboxes import obstacles
 from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
+from rsvpq.text import counted
 from rsvpq.wiring import apps
+from rsvpq.wiring.in_force import in_force
+
+#: Why the scan of a mailbox is not offered, as things are when it is triggered.
+_SKIPPED = {
+    "scanning": "a scan of each waits or runs already",
+    "full": "messages of the last scan still wait in their lanes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,74 @@ class Selection:
         return {"group": self.group} if self.group else {}
 
 
+def scan(context: OperatorContext, scope: Scope, name: str, reason: str) -> list[str]:
+    """Trigger a scan of all mailboxes of a scope, and record the operator action.
+
+    :returns: sentences for the operator: what was done, and why it may wait, or answer nothing.
+    :raises InvalidRequest: the scope or the name is wrong, or no mailbox of the list is on the server.
+    :raises ConfigError: the list has no such mailbox, or no mailbox in such a group.
+    """
+    name = context.resolve_name(scope, name)
+    listed = read_mailboxes(context.settings.mailboxes, context.settings)
+    chosen: Sequence[Mailbox] = select(
+        listed, names=[name] if scope == "mailbox" else (), group=name if scope == "group" else None
+    )
+    if scope == "server":
+        chosen = [mailbox for mailbox in chosen if mailbox.server == name]
+    if not chosen:
+        raise InvalidRequest(f"no mailbox of the list is on the server {name!r}" if name else "the list is empty")
+    arguments: dict[str, object] = {}
+    if scope == "group":
+        arguments = {"group": name}
+    elif scope != "all":
+        arguments = {"mailboxes": [mailbox.name for mailbox in chosen]}
+    context.lanes.controls.log_action(
+        context.action("scan", scope, name, why=reason, values={"mailboxes": len(chosen)})
+    )
+    done = trigger_chosen(context, "scan", chosen, arguments)
+    return [done.text, *done.warnings]
+
+
+@dataclass(frozen=True, slots=True)
+class TriggeredScan:
+    """A scan that was triggered, in a sentence; why it may wait, or answer nothing; and the facts for programs."""
+
+    text: str
+    warnings: Sequence[str]
+    facts: Mapping[str, object]
+
+
+def trigger_chosen(
+    context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox], arguments: Mapping[str, object]
+) -> TriggeredScan:
+    """Trigger a scan of mailboxes, and say which of them it skips as things are now.
+
+    :param arguments: those of the task that name the mailboxes, see :meth:`Selection.arguments`.
+    """
+    skipped = Counter(context.lanes.snapshot.not_offered(mailbox.name for mailbox in chosen).values())
+    task = trigger(context, kind, arguments)
+    left_out = [f"{counted(number, 'mailbox')} skipped: {_SKIPPED[why]}" for why, number in sorted(skipped.items())]
+    part = f"{len(chosen) - skipped.total()} of " if skipped else ""
+    return TriggeredScan(
+        f"{kind} of {part}{counted(len(chosen), 'mailbox')} triggered: task {task}",
+        [*left_out, *_cautions(context, kind, chosen)],
+        {"mailboxes": len(chosen), "skipped": dict(skipped), "task": task},
+    )
+
+
+def _cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox]) -> list[str]:
+    """Return why a scan of these mailboxes may wait, or answer nothing."""
+    found = []
+    if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
+        found.append(f"this scan only observes: {silent}")
+    found += filter(None, (confirmation.unapplied(context), confirmation.unused(context)))
+    found += map(str, in_force(context.settings, context.lanes).missing())
+    groups = {mailbox.group for mailbox in chosen}
+    paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
+    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
+    return [*found, *(f"{obstacle}; its scans wait" for obstacle in stopped)]
+
+
 def trigger(context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object]) -> str:
     """Send the task that offers a scan to each of the mailboxes.
 
@@ -67,4 +146,6 @@ def look(
 
 
 def _send(context: OperatorContext, arguments: Mapping[str, object]) -> str:
-    return str(apps.make_app(context.settings, "cli").send_task(contract.SCAN, kwargs=dict(arguments)).id)
+    app = apps.make_sender(context.settings)
+    with app.connection_for_write() as connection:  # one of a pool would stay open as long as the process
+        return str(app.send_task(contract.SCAN, kwargs=dict(arguments), connection=connection).id)

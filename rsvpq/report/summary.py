@@ -200,8 +200,9 @@ class Summary:
 
     def _action(self, record: AuditRecord, at_ms: int) -> None:
         self._actions += 1
-        scope = next((f"{name} {record[name]}" for name in ("mailbox", "server") if name in record), "all")
         who, step, reason, note = (record.get(name, "") for name in ("who", "step", "reason", "note"))
+        everywhere = "a group" if note.startswith("group ") else "all"  # no field of a record has the name of a group
+        scope = next((f"{name} {record[name]}" for name in ("mailbox", "server") if name in record), everywhere)
         self._recent_actions.append(model.RecentOperatorAction(at_ms, who, step, scope, reason, note))
 
     # -- keys ----------------------------------------------------------------------------------------------------

@@ -1,22 +1,24 @@
 """The settings of the operator console: its address, TLS, and who may log in."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, field_validator
 
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import DurationField, PathField, Text
 from rsvpq.settings.table import Table
 
-_ADDRESS_FORM = "write it as 127.0.0.1:5556, or as [::1]:5556"
+_THIS_MACHINE = ("127.0.0.0/8", "::1/128")
+_PROXIES_FORM = 'write their addresses or networks, as in ["127.0.0.1", "10.0.0.0/24"]'
+_LISTEN = "127.0.0.1:5556"
 
 
-def address_of_listener(text: str) -> tuple[str, int]:
+def address_of_listener(text: str, example: str = _LISTEN) -> tuple[str, int]:
     """Read ``HOST:PORT``, with an address of IPv6 in brackets.
 
-    :raises ValueError: it is something else.
+    :param example: what an error says to write. :raises ValueError: it is something else.
     """
     try:
         parts = urlsplit(f"//{text}")
@@ -24,13 +26,23 @@ def address_of_listener(text: str) -> tuple[str, int]:
     except ValueError:
         host, port = None, None
     if not host or not port or parts.netloc != text:
-        raise ValueError(f"{text!r} is not an address and a port; {_ADDRESS_FORM}")
+        raise ValueError(f"{text!r} is not an address and a port; write it as {example}, IPv6 as [::1]:PORT")
     return host, port
 
 
 def _listener(text: str) -> str:
     address_of_listener(text)
     return text
+
+
+def _networks(value: object) -> tuple[str, ...]:
+    texts = [word.strip() for word in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple):
+        raise ValueError(f"is not a list; {_PROXIES_FORM}")  # noqa: TRY004 - pydantic reports ValueErrors
+    try:
+        return tuple(str(ip_network(str(text))) for text in texts)
+    except ValueError as error:
+        raise ValueError(f"is not a list of networks ({error}); {_PROXIES_FORM}") from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -51,9 +63,11 @@ class ConsoleSettings(Table):
     # After `certificate`, which its validator reads.
     certificate_key: PathField | None = None
     behind_proxy: bool = False
+    # After `behind_proxy`, without which none is trusted.
+    proxies: Annotated[tuple[str, ...], BeforeValidator(_networks)] = _THIS_MACHINE
     allow_http: bool = False
     # After `certificate` and `allow_http`, which its validator reads.
-    listen: Annotated[Text, AfterValidator(_listener)] = "127.0.0.1:5556"
+    listen: Annotated[Text, AfterValidator(_listener)] = _LISTEN
     session: DurationField = Duration(8 * 3600)
 
     @property
@@ -65,6 +79,18 @@ class ConsoleSettings(Table):
     def is_https(self) -> bool:
         """Whether browsers reach it by HTTPS: its own, or that of the proxy in front of it."""
         return self.certificate is not None or self.behind_proxy
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The networks of the proxies whose ``X-Forwarded-For`` is believed."""
+        return self.proxies if self.behind_proxy else ()
+
+    @field_validator("proxies")
+    @classmethod
+    def _require_a_proxy(cls, networks: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if networks != _THIS_MACHINE and not info.data.get("behind_proxy", True):
+            raise ValueError("is given without behind_proxy = true, so none would be trusted; write both, or neither")
+        return networks
 
     @field_validator("certificate_key")
     @classmethod

@@ -19,7 +19,9 @@ _MOST_SHOWN = 20
 #: What ldapsearch writes after the entries, or in place of one that another server has.
 _SEARCH_RESULT, _REFERRAL = "search", "ref"
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
-_ATTRIBUTE = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*")
+#: With options, such as ``;binary``. Active Directory writes ``;range=0-1499`` behind one that has more values.
+_ATTRIBUTE = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9=*-]+)*")
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ def decode(data: bytes, file: str) -> str:
 
 @dataclass(slots=True)
 class _Record:
-    """The lines of one record, unfolded, and the number of the first."""
+    """The lines of one record, each with its number and the parts of a folded one; and the number of the first."""
 
     line: int
-    lines: list[tuple[int, str]] = field(default_factory=list)
+    lines: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
 def read_ldif(text: str, file: str) -> list[DirectoryEntry]:
@@ -87,20 +89,19 @@ def read_ldif(text: str, file: str) -> list[DirectoryEntry]:
 
 
 def _records(text: str) -> Iterator[_Record]:
-    """Yield the records, with folded lines joined, and without comments and the line with the version."""
+    """Yield the records, without comments and the line with the version."""
     record, comment = _Record(0), False
     for number, line in enumerate([*text.split("\n"), ""], start=1):
         if line.startswith(" "):
             if not comment and record.lines:  # a continuation of the line before
-                first, before = record.lines[-1]
-                record.lines[-1] = (first, before + line[1:])
+                record.lines[-1][1].append(line[1:])
             continue
         comment = line.startswith("#")
         if comment or (not record.lines and line.lower().startswith("version:")):
             continue
         if line:
             record = record if record.lines else _Record(number)
-            record.lines.append((number, line))
+            record.lines.append((number, [line]))
         elif record.lines:
             yield record
             record = _Record(0)
@@ -108,8 +109,8 @@ def _records(text: str) -> Iterator[_Record]:
 
 def _values(record: _Record, file: str, problems: list[Problem]) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
-    for number, line in record.lines:
-        name, colon, rest = line.partition(":")
+    for number, parts in record.lines:
+        name, colon, rest = "".join(parts).partition(":")
         known = _ATTRIBUTE.fullmatch(name)
         if known is None or not colon:
             problems.append(Problem(file, number, name[:40] or "line", "is not a line of LDIF; write attribute: value"))
@@ -155,7 +156,7 @@ def read_csv(text: str, file: str) -> list[DirectoryEntry]:
     """
     first = 2 if text.startswith("#TYPE") else 1  # Export-Csv of Windows PowerShell begins with the type
     body = text.split("\n", first - 1)[-1]
-    header = body.partition("\n")[0]
+    header = _QUOTED.sub("", body.partition("\n")[0])
     separator = max(",;\t", key=header.count)
     rows = csv.reader(io.StringIO(body), delimiter=separator, strict=True)
     problems: list[Problem] = []

@@ -170,6 +170,7 @@ def replace_list(path: Path, text: str, before: str, settings: Settings) -> Path
     :returns: the path of the former file.
     :raises ConfigError: the list was changed meanwhile, cannot be written, or would not be valid.
     """
+    path = path.resolve()  # else a link to the list would become a list of its own
     former = path.with_name(f"{path.name}.former")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -27,16 +27,23 @@ def make_app(
 ) -> Celery:
     """Make the Celery app of a root, see :func:`celery_app.make_celery`; connects to nothing yet."""
     watch_celery_log(settings.log.format)
+    return _make(settings, name, include=include, leases_only=leases_only, results=results)
+
+
+def make_sender(settings: Settings) -> Celery:
+    """Make an app that only sends tasks; a process that goes on for ever may make any number of them."""
+    return _make(settings, "sender")
+
+
+def _make(settings: Settings, name: str, **more: Any) -> Celery:
     return celery_app.make_celery(
         name,
         settings.redis.url,
         namespace=settings.redis.namespace,
         password=_redis_password(settings),
-        include=include,
-        leases_only=leases_only,
-        results=results,
         tls=settings.redis.tls,
         sentinels=_sentinels(settings.redis),
+        **more,
     )
 
 

@@ -90,6 +90,13 @@ async def a_page_reads_itself_again(tab: Tab, url: str, lanes: Lanes) -> None:
     assert await tab.value("isInUse()") is False
     assert await tab.value("document.querySelector('[type=checkbox]').checked = true; isInUse()") is True
     await tab.go(f"{url}/")
+    await tab.show_as(400, "light")
+    await tab.value("document.querySelector('.servers a').focus(); document.querySelector('.scroll').scrollLeft = 90")
+    await tab.value("window.shown = place()")
     lanes.controls.pause("all", reason="fire drill")
     await tab.has("document.body.innerText.includes('EVERYTHING IS PAUSED')")
     assert "fire drill" in await tab.text()
+    assert await tab.value("shown !== place() && document.querySelector('.scroll').scrollLeft") == 90
+    assert await tab.value("document.activeElement === document.querySelector('.servers a')"), (
+        "it can be gone on by keys"
+    )

@@ -1,6 +1,7 @@
 """The operator console: what it shows of a real ledger, who may change something, and what it says without Redis."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -21,7 +23,8 @@ from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.console import application, page
 from rsvpq.console.shared import SharedReading
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes, ScanTotals
-from rsvpq.mail.messages import Mailbox
+from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
+from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.logins import LoginFile
 from rsvpq.tasks import contract
 from testbed.fork_server import fork_server, python_part
@@ -34,6 +37,7 @@ from tests.support.lanes_with_clock import Clock
 from tests.support.running_console import PASSWORDS, ConsoleClient, client_of, running_console, write_logins
 
 ADELE, ONEIL = Mailbox("adele", "mail1"), Mailbox("o'neil", "mail2")
+DRAFT = MeetingMessage(Kind.ANSWER, ItemRef("rid:1"), subject="Accepted: Budget", reply=Verdict.ACCEPT)
 MARKUP = "<img src=x onerror=alert(1)>\"'</td>"
 #: The pages that only show something, with what each needs.
 READ = ("/", "/server?name=mail1", "/mailboxes", "/mailbox?name=adele", "/lanes", "/dead", "/drafts", "/decisions")
@@ -43,6 +47,8 @@ CHANGES = {
     "/resume?scope=all": {},
     "/limit?scope=server&name=mail1": {"rate": "1/s"},
     "/withdraw": {},
+    "/scan?scope=server&name=mail1": {},
+    "/drafts/send?mailbox=adele&draft=rid:1": {},
     "/dead/retry?all=1": {},
     "/dead/drop?all=1": {},
 }
@@ -56,6 +62,7 @@ def lanes(installation: Installation) -> Lanes:
     for mailbox in (ADELE, ONEIL):
         known.ledger.offer_scans([(contract.lane_of(mailbox), contract.scan_item(mailbox, "first"))])
         finish(known, "done", "done:scanned")
+    known.drafts.replace(ADELE.name, [DRAFT.to_payload()])
     return known
 
 
@@ -74,7 +81,7 @@ def anna(url: str) -> Iterator[ConsoleClient]:
 
 
 def offer(lanes: Lanes, *items: str, mailbox: Mailbox = ADELE, subject: str = "Standup") -> None:
-    payload = {"kind": "request", "subject": subject}
+    payload = {"kind": "request", "subject": subject, "own": False, "ref": ["rid:7", "/exchange/adele/Inbox/7.EML"]}
     offered = [Item(item, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, payload) for item in items]
     lanes.ledger.offer(contract.lane_of(mailbox), offered)
 
@@ -178,9 +185,10 @@ def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: C
     assert "o'neil" not in text_of(anna.get("/mailboxes?state=never"))
     assert "o'neil" in text_of(anna.get("/mailboxes?group=legal&server=mail2"))
     assert "paused" in text_of(anna.get("/mailbox?name=o%27neil"))
-    for address in ("/mailboxes?state=ill", "/mailboxes?group=nobody", "/mailboxes?server=mail9"):
-        assert anna.get(address).status_code == 400, address
-    assert anna.get("/decisions?mailbox=nobody").status_code == 400
+    assert "No mailbox matches" in text_of(anna.get("/mailboxes?state=gone&group=sales"))
+    chosen = page_of(anna.get("/mailboxes?state=gone&group=sales")).xpath("//option[@selected]/text()")
+    assert chosen == ["sales", "gone"], "the form says what is shown"
+    assert anna.get("/mailboxes?state=ill").status_code == 400
     assert "is not in the list" in text_of(anna.get("/mailbox?name=nobody"))
 
 
@@ -202,14 +210,60 @@ def test_a_long_list_is_shown_page_by_page(anna: ConsoleClient, lanes: Lanes) ->
 def test_a_dead_item_shows_its_evidence_and_advice(anna: ConsoleClient, lanes: Lanes) -> None:
     offer(lanes, "a1")
     finish(lanes, "dead", "dead:exhausted", "Transient: GET /exchange/adele/Inbox/Standup.EML returned 500")
-    assert "1 Transient: GET … returned 500" in text_of(anna.get("/dead?reason=transient"))
+    assert "1 mail1 Transient: GET … returned 500" in text_of(anna.get("/dead?reason=transient"))
     assert "No dead item matches" in text_of(anna.get("/dead?server=mail2"))
-    for address in ("/dead?server=mail9", "/dead?mailbox=nobody", "/dead/drop?all=1&server=mail9"):
-        assert anna.get(address).status_code == 400, address
     shown = text_of(anna.get("/dead/item?id=a1"))
     assert "nothing was done to the mailbox" in shown
     assert "What to do: retry or drop it, as you like" in shown
+    assert "own no ref rid:7, /exchange/adele/Inbox/7.EML subject" in shown
     assert anna.get("/dead/item?id=none").status_code == 400
+
+
+def test_each_group_of_dead_items_leads_to_exactly_these(anna: ConsoleClient, lanes: Lanes) -> None:
+    reasons = ("Refused: no", "Refused: no, and never again", "")
+    for number, reason in enumerate(reasons):
+        for mailbox in (ADELE, ONEIL):
+            offer(lanes, f"{mailbox.name}{number}", mailbox=mailbox)
+            finish(lanes, "dead", "dead:refused", reason)
+    groups = page_of(anna.get("/dead")).xpath("//ul[@class='reasons']//a")
+    assert len(groups) == 6
+    for group in groups:
+        shown = anna.get(group.get("href"))
+        rows = [[cell.text_content() for cell in row] for row in page_of(shown).xpath("//tbody/tr")]
+        assert [row[-1] for row in rows] == [group.text_content()]
+        assert [row[3] for row in rows] == [group.getprevious().tail.strip()]
+        assert "Only those with the reason" in text_of(shown)
+    assert "dropped 1" in text_of(submit(anna, anna.get(drop_all_of(shown)), why="too old"))
+    assert lanes.snapshot.status().dead == 5
+
+
+def drop_all_of(shown: requests.Response) -> str:
+    (address,) = page_of(shown).xpath("//a[starts-with(@href, '/dead/drop')]/@href")
+    return str(address)
+
+
+def test_an_unknown_name_in_an_address_is_said_and_not_taken_for_nothing(anna: ConsoleClient) -> None:
+    for path in (
+        *("/dead?server=mail9", "/dead?mailbox=nobody", "/dead/retry?all=1&server=mail9"),
+        *("/dead/drop?all=1&mailbox=nobody", "/mailboxes?server=mail9", "/mailboxes?group=nobodies"),
+        *("/decisions?mailbox=nobody", "/pause?scope=server&name=mail9", "/resume?scope=group&name=nobodies"),
+        *("/confirm?group=nobodies", "/withdraw?group=nobodies", "/limit?scope=server&name=mail9"),
+    ):
+        shown = anna.get(path)
+        assert shown.status_code == 400, path
+        assert re.search("mail9|nobod(y|ies)", text_of(shown)), path
+
+
+def test_an_error_page_leads_back_to_the_same_address_and_to_no_other_site(anna: ConsoleClient) -> None:
+    def links(shown: requests.Response) -> list[str]:
+        return [str(one) for one in page_of(shown).xpath("//main//a/@href")]
+
+    assert links(anna.get("/mailboxes?state=ill&server=mail1")) == ["/mailboxes?state=ill&server=mail1", "/"]
+    evil = requests.Request("GET", anna.url, cookies=anna.http.cookies).prepare()
+    evil.url = f"{anna.url}//evil.example/x"
+    shown = anna.http.send(evil, timeout=WAIT_S)
+    assert (shown.status_code, links(shown)) == (404, ["/", "/"])
+    assert links(anna.http.post(f"{anna.url}/pause", timeout=WAIT_S)) == ["/"], "nothing is sent again by a link"
 
 
 def test_decisions_and_operator_actions_of_the_last_hours_are_listed(anna: ConsoleClient, lanes: Lanes) -> None:
@@ -218,10 +272,12 @@ def test_decisions_and_operator_actions_of_the_last_hours_are_listed(anna: Conso
     lanes.ledger.record_decisions(contract.lane_of(ADELE), DecisionBatch("", (record,), 3600))
     lanes.controls.pause("server", "mail2", reason="new disks")
     anna.post("/resume?scope=server&name=mail2", {"scope": "server", "name": "mail2", "why": "disks are in"})
+    anna.post("/pause?scope=group&name=sales", {"scope": "group", "name": "sales", "why": "wrong rule"})
     shown = text_of(anna.get("/decisions?hours=1"))
     assert "Answers sent and responses opened" in shown
     assert "accept default no rule applies request Standup" in shown
     assert "anna (console) resume server mail2 disks are in" in shown
+    assert "anna (console) pause a group wrong rule, group sales" in shown
     assert anna.get("/decisions?hours=1000").status_code == 400
 
 
@@ -335,13 +391,11 @@ def test_dead_items_are_retried_and_dropped_with_a_reason(anna: ConsoleClient, l
     offer(lanes, "a1", "a2", "a3")
     for _ in range(3):
         finish(lanes, "dead", "dead:refused", "Refused: no")
-    assert "Retry 2 dead items" in text_of(anna.get("/dead/retry?id=a1&id=a2"))
-    after = anna.http.post(
-        f"{anna.url}/dead/retry",
-        data=[("id", "a1"), ("id", "a2"), ("why", "mended"), ("_xsrf", token_of(anna, "/dead/retry?id=a1"))],
-        timeout=WAIT_S,
-    )
-    assert "retried 2" in text_of(after)
+    shown = anna.get("/dead/retry?id=a1&id=a2")
+    assert "Retry 2 dead items" in text_of(shown)
+    shown = submit(anna, shown, why="")
+    assert "Nothing was done: reason: " in text_of(shown)
+    assert "retried 2" in text_of(submit(anna, shown, why="mended"))
     assert "All dead items with server 'mail1': 1 at present." in text_of(anna.get("/dead/drop?all=1&server=mail1"))
     assert "dropped 1" in text_of(anna.post("/dead/drop?all=1&server=mail1", {"why": "too old"}))
     assert lanes.snapshot.status().dead == 0
@@ -350,6 +404,40 @@ def test_dead_items_are_retried_and_dropped_with_a_reason(anna: ConsoleClient, l
         ("retry", "anna (console)", "mended"),
         ("drop", "anna (console)", "too old"),
     }
+
+
+def test_scans_are_triggered_through_the_queue_with_a_reason(anna: ConsoleClient, lanes: Lanes) -> None:
+    lanes.controls.pause("server", "mail1", reason="new disks")
+    for address, words, arguments in (
+        ("/server?name=mail1", "scan of 2 mailboxes triggered: task", {"mailboxes": ["adele", "bruno"]}),
+        ("/mailbox?name=adele", "scan of 1 mailbox triggered: task", {"mailboxes": ["adele"]}),
+        ("/", "scan of 3 mailboxes triggered: task", {}),
+    ):
+        (form,) = page_of(anna.get(address)).xpath("//p[contains(@class, 'actions')]/a[starts-with(., 'Scan')]/@href")
+        shown = submit(anna, anna.get(form), why="back from maintenance")
+        assert words in text_of(shown)
+        assert "server mail1 is paused: new disks; its scans wait" in text_of(shown)
+        sent = json.loads(str(lanes.namespace.redis.lpop(f"rsvpq:{contract.SCAN_QUEUE}")))
+        assert sent["headers"]["task"] == contract.SCAN
+        assert json.loads(b64decode(sent["body"]))[1] == arguments
+    assert [(one["step"], one.get("server", one.get("mailbox")), one["note"]) for one in actions(lanes)[-3:]] == [
+        ("scan", "mail1", "mailboxes 2"),
+        ("scan", "adele", "mailboxes 1"),
+        ("scan", None, "mailboxes 3"),
+    ]
+    assert {one["reason"] for one in actions(lanes)[-3:]} == {"back from maintenance"}
+
+
+def test_a_draft_is_sent_by_its_link(anna: ConsoleClient, lanes: Lanes) -> None:
+    (form,) = page_of(anna.get("/drafts")).xpath("//td/a[. = 'send']/@href")
+    assert "The draft 'Accepted: Budget' in adele, an answer of the kind accept." in text_of(anna.get(form))
+    shown = submit(anna, anna.get(form), why="she is on leave")
+    assert "the draft rid:1 of adele will be sent" in text_of(shown)
+    (release,) = lanes.ledger.release()
+    (record,) = actions(lanes)
+    assert (record["step"], record["mailbox"], record["reason"]) == ("send-draft", "adele", "she is on leave")
+    assert f"draft rid:1, item {release.id}" in record["note"]
+    assert anna.get("/drafts/send?mailbox=adele&draft=rid:2").status_code == 400
 
 
 def test_live_runs_are_confirmed_as_by_the_command(installation: Installation) -> None:
@@ -419,7 +507,7 @@ def test_a_viewer_sees_no_button_and_may_change_nothing(url: str, lanes: Lanes, 
         given = {**fields_of(path), **CHANGES[path], "why": "curious", "_xsrf": token}
         assert vera.http.post(url + path, data=given, timeout=WAIT_S).status_code == 403
         assert vera.get(path).status_code == 403
-        assert path.partition("?")[0] not in vera.get("/").text
+        assert path.partition("?")[0] not in vera.get("/").text + vera.get("/drafts").text
     assert actions(lanes) == []
 
 
@@ -440,6 +528,13 @@ def test_nothing_is_done_without_a_login(url: str, lanes: Lanes, path: str) -> N
         refused = stranger.http.post(url + path, data=given, timeout=WAIT_S)
     assert refused.status_code == 403
     assert actions(lanes) == []
+
+
+def submit(client: ConsoleClient, shown: requests.Response, **entered: str) -> requests.Response:
+    """Send the form of a page with everything that is in it, as a browser does."""
+    form = page_of(shown).xpath("//form[@class='action']")[0]
+    given = [(name, value) for name, value in form.form_values() if name not in entered]
+    return client.http.post(client.url + form.action, data=[*given, *entered.items()], timeout=WAIT_S)
 
 
 def fields_of(path: str) -> dict[str, str]:
@@ -516,6 +611,34 @@ def test_wrong_logins_are_refused_and_limited(url: str) -> None:
         assert "There were too many attempts" in text_of(replies[-1])
         assert stranger.log_in("anna").status_code == 429, "even by the right password"
         assert stranger.log_in("vera").status_code == 200, "others still can"
+
+
+@pytest.mark.parametrize(
+    ("console", "counted"),
+    [
+        ({}, "127.0.0.1"),
+        ({"behind_proxy": True}, "203.0.113.7"),
+        ({"behind_proxy": True, "proxies": ("10.0.0.0/8",)}, "127.0.0.1"),
+        ({"behind_proxy": True, "proxies": ("127.0.0.1", "203.0.113.0/24")}, "198.51.100.1"),
+    ],
+)
+def test_guesses_count_for_the_address_that_a_trusted_proxy_has_seen(
+    installation: Installation, caplog: pytest.LogCaptureFixture, console: dict[str, Any], counted: str
+) -> None:
+    settings = installation.settings.model_copy(update={"console": ConsoleSettings(**console)})
+    invented = {"X-Real-Ip": "192.0.2.1", "X-Scheme": "http", "X-Forwarded-Proto": "http"}
+    invented["X-Forwarded-For"] = "192.0.2.2, 198.51.100.1, 203.0.113.7"
+    with running_console(settings, write_logins(installation.directory / "logins")) as url:
+        form = requests.get(f"{url}/login", headers=invented, timeout=WAIT_S)
+        (cookie,) = form.headers["Set-Cookie"].split(";")[:1]
+        assert ("; Secure" in form.headers["Set-Cookie"]) is bool(console), "whatever the request says"
+        token = unescape(page_of(form).xpath("//input[@name='_xsrf']/@value")[0])
+        given = {"name": "anna", "password": "x" * 20, "_xsrf": token}
+        refused = requests.post(
+            f"{url}/login", data=given, headers={**invented, "Cookie": cookie}, timeout=WAIT_S, allow_redirects=False
+        )
+    assert refused.status_code == 403
+    assert f"event=login-refused name='anna' address={counted} reason=password" in caplog.text
 
 
 def test_a_changed_role_holds_at_once(installation: Installation, url: str, lanes: Lanes) -> None:

@@ -11,11 +11,9 @@ from lxml import html
 
 from rsvpq.console.lag import KEPT_MINUTES, LagHistory, chart, small_drawing, top_of
 from rsvpq.console.page import link
-from rsvpq.console.reading_pages import ROWS_SHOWN, PageOfRows, common_part
+from rsvpq.console.reading_pages import ROWS_SHOWN, PageOfRows
 from rsvpq.console.shared import SharedReading
-from rsvpq.ops.dead import Which
 from rsvpq.report.calendar import Calendar
-from rsvpq.report.reasons import reason_class
 from testbed.processes import WAIT_S
 
 T0 = 1_790_000_040.0  # a whole minute
@@ -172,19 +170,6 @@ def test_a_page_that_is_not_there_is_the_first_or_the_last(number: str, page: in
 def test_an_empty_list_has_one_empty_page() -> None:
     found = PageOfRows.of([], "7")
     assert (found.number, list(found.rows), found.before, found.after) == (1, [], None, None)
-
-
-@pytest.mark.parametrize(
-    "reason",
-    [
-        "Transient: GET /exchange/adele/Inbox/Lunch.EML?Cmd=accept returned 500",
-        "Busy: held for 31.5 s",
-        "Unknown: whether the answer was sent is not known",
-        "",
-    ],
-)
-def test_the_link_of_a_class_of_reasons_finds_its_items(reason: str) -> None:
-    assert Which(reason=common_part(reason_class(reason))).reason.casefold() in reason.casefold()
 
 
 def test_a_link_has_what_is_given_and_escapes_it() -> None:

@@ -167,4 +167,6 @@ def test_the_units_have_the_paths_and_the_secrets_of_the_installation() -> None:
     assert "LoadCredential=branch-2_password:/srv/mail/secrets/branch-2_password\n" in text
     assert "RSVPQ_SERVERS__BRANCH_2__PASSWORD_FILE=%d/branch-2_password" in text
     assert "ExecStart=/srv/venv/bin/celery" in text
+    beside = new("/opt/rsvpq/etc").unit_files(Path("/units"), Path("/srv/venv"))[Path("/units/rsvpq-scan@.service")][0]
+    assert "RSVPQ_CONFIG=/opt/rsvpq/etc/rsvpq.toml " in beside, "not a path below the programs"
     assert not re.search("redis_password|hq1|/etc/rsvpq|/opt/rsvpq", "".join(text for text, _ in written.values()))

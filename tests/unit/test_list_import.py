@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -127,6 +128,17 @@ def test_the_encodings_of_exports_are_read(encoding: str, newline: str) -> None:
     assert entry.first("Mail") == ("Mail", "zoë@example.com")
 
 
+def test_a_separator_in_a_quoted_name_of_the_header_is_none() -> None:
+    (entry,) = read_csv('"Name, first, last";mail\n"A, B, C";a@example.com\n', "export")
+    assert entry.first("mail") == ("mail", "a@example.com")
+
+
+def test_a_part_of_many_values_is_read_as_an_attribute() -> None:
+    text = "dn: CN=a\nproxyAddresses;range=0-1499: SMTP:a@example.com\nmember;range=1500-*: CN=b\n"
+    (entry,) = read_ldif(text, "export")
+    assert entry.first("proxyAddresses") == ("proxyAddresses", "SMTP:a@example.com")
+
+
 def test_another_encoding_is_named_with_its_line() -> None:
     with pytest.raises(ConfigError, match=r"^export:2: text: is not utf-8; export it as UTF-8: Export-Csv"):
         decode("mail\nzoë@example.com\n".encode("latin-1"), "export")
@@ -178,6 +190,17 @@ def test_a_group_that_the_list_cannot_have_is_refused_before_anything_is_written
     assert settings.mailboxes.read_text() == LIST
 
 
+def test_a_list_behind_a_link_is_written_where_it_is(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    real = settings.mailboxes.rename(tmp_path / "shared" / "list.csv")
+    settings.mailboxes.symlink_to(real)
+    prepared = prepare(settings, GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"'))
+    former, _ = list_import.write_list(_context(settings), prepared)
+    assert "cara@example.com,hq1" in real.read_text()
+    assert settings.mailboxes.is_symlink()
+    assert (former, former.read_text()) == (tmp_path / "shared" / "list.csv.former", LIST)
+
+
 def test_mode_of_the_file_stays(settings: Settings) -> None:
     settings.mailboxes.chmod(0o640)
     list_import.write_list(
@@ -199,6 +222,18 @@ def test_a_tenth_may_leave_the_list_without_a_word(settings: Settings, removed: 
         prepared.require_consent()
     prepared.require_consent(2)
     prepare(settings, text, remove=False).require_consent()
+
+
+@pytest.mark.parametrize("places", [Places(), Places(everything="hq2")])
+def test_a_server_whose_mailboxes_would_all_leave_needs_consent(settings: Settings, places: Places) -> None:
+    names = [f"user{number}@example.com" for number in range(100)]
+    rows = [f"{name},{'hq2' if number < 5 else 'hq1'}\n" for number, name in enumerate(names)]
+    settings.mailboxes.write_text("mailbox,server\n" + "".join(rows))
+    left = ["new@example.com,mail2\n", *(f"{name},mail1\n" for name in names[5:] if not places.everything)]
+    prepared = prepare(settings, "mail,ServerName\n" + "".join(left), places)
+    with pytest.raises(InvalidRequest, match=r"^5 of 100 mailboxes.*on hq2 5 of 5, .*--allow-removals 5;"):
+        prepared.require_consent()
+    prepared.require_consent(5)
 
 
 def test_servers_are_found_by_name_host_and_map(settings: Settings) -> None:
@@ -345,6 +380,16 @@ def test_wrong_usage_is_refused(settings: Settings, arguments: tuple[str, ...]) 
 def test_a_folded_comment_between_two_lines_belongs_to_no_value() -> None:
     (entry,) = read_ldif("dn: CN=a\nmail: a@exam\n ple.com\n# a comment\n  that folds\nversion: 7\n", "export")
     assert dict(entry.values) == {"dn": ("CN=a",), "mail": ("a@example.com",), "version": ("7",)}
+
+
+def test_the_time_for_a_folded_value_grows_with_its_length() -> None:
+    def seconds(lines: int) -> float:
+        text = "dn: CN=a\njpegPhoto::\n" + f" {'A' * 76}\n" * lines
+        began = time.process_time()
+        read_ldif(text, "export")
+        return time.process_time() - began
+
+    assert seconds(40_000) < 40 * seconds(4_000)
 
 
 def test_an_export_of_ten_thousand_is_read_line_by_line() -> None:

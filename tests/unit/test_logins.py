@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from rsvpq.cli.console import console
+from rsvpq.console.clients import client_address
 from rsvpq.console.sessions import MOST_ATTEMPTS, MOST_ATTEMPTS_OF_ADDRESS, REFUSED_S, Attempts, Sessions
 from rsvpq.settings import ConfigError
 from rsvpq.settings.logins import ConsoleLogin, LoginFile, PasswordHash, make_login, read_logins
@@ -159,6 +160,35 @@ def test_an_address_is_refused_after_too_many_attempts_with_any_names() -> None:
     assert all(attempts.begin(f"name{number}", "10.0.0.1") for number in range(MOST_ATTEMPTS_OF_ADDRESS))
     assert not attempts.begin("another", "10.0.0.1")
     assert attempts.begin("another", "10.0.0.2")
+
+
+def test_whoever_has_a_network_of_ipv6_has_one_address() -> None:
+    attempts = Attempts(Watch())
+    assert all(attempts.begin(f"name{number}", f"2001:db8::{number:x}") for number in range(MOST_ATTEMPTS_OF_ADDRESS))
+    assert not attempts.begin("another", "2001:db8:0:0:ffff::1")
+    assert attempts.begin("another", "2001:db8:0:1::1")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "192.0.2.1,  198.51.100.1 ", "198.51.100.1"),
+        ("127.0.0.1", "192.0.2.1, 10.0.0.7", "192.0.2.1"),
+        ("127.0.0.1", "127.0.0.1, 10.0.0.7", "127.0.0.1"),
+        ("192.0.2.9", "198.51.100.1", "192.0.2.9"),
+        ("::1", "2001:db8::1", "2001:db8::1"),
+        ("::ffff:127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "198.51.100.1, unknown", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1,", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.1:4711", "127.0.0.1"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_the_address_of_a_client_is_what_the_last_trusted_proxy_has_seen(
+    peer: str, forwarded: str, client: str
+) -> None:
+    assert client_address(peer, forwarded, ("127.0.0.0/8", "::1/128", "10.0.0.0/8")) == client
 
 
 def test_right_passwords_do_not_count_against_an_address() -> None:

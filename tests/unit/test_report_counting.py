@@ -263,6 +263,8 @@ def test_reasons_are_distinguished_up_to_a_number_of_them() -> None:
         ("Transient: GET /exchange/a/Lunch%20at%2012.EML returned 500", "Transient: GET … returned 500"),
         ("Transient: GET /exchange/a/Lunch%20at%2012.EML answered 500", "Transient: GET … answered 500"),
         ("Transient: GET (hidden) answered 500", "Transient: GET (hidden) answered 500"),
+        ("Transient: GetItem in a@example.com: ErrorBusy (Why.)", "Transient: GetItem in …: ErrorBusy"),
+        ("Unknown: ErrorBusy: 'Lunch' (ErrorBusy)", "Unknown: ErrorBusy: …"),
         ("Refused: no server 'mail9' in the settings", "Refused: no server …"),
         ("Busy: held for 31.5 s", "Busy: held for … s"),
         ("Busy: the server answered 503", "Busy: the server answered 503"),

@@ -126,6 +126,7 @@ logins_file = "secrets/hq1"
 certificate = "secrets/hq1"
 certificate_key = "secrets/hq1"
 behind_proxy = true
+proxies = "127.0.0.1, 10.0.0.0/24"
 allow_http = true
 session = "1h"
 [[schedule]]
@@ -224,6 +225,9 @@ def test_an_audit_that_cannot_be_hidden_as_asked_is_one_problem(keys: str, compl
         ('listen = "0.0.0.0:5556"', "console.listen: 0.0.0.0:5556 can be reached from other machines, and passwords"),
         ('listen = "[::]:5556"', "console.listen: [::]:5556 can be reached from other machines, and passwords"),
         ('listen = "console.example.com:5556"\nbehind_proxy = true', "can be reached from other machines"),
+        ('proxies = ["10.0.0.1"]', "console.proxies: is given without behind_proxy = true, so none would be trusted"),
+        ('behind_proxy = true\nproxies = "10.0.0.1/8"', "console.proxies: is not a list of networks (10.0.0.1/8 has"),
+        ("behind_proxy = true\nproxies = 7", "console.proxies: is not a list; write their addresses or networks"),
         ('listen = "5556"', "console.listen: '5556' is not an address and a port; write it as 127.0.0.1:5556"),
         ('listen = "127.0.0.1:99999"', "console.listen: '127.0.0.1:99999' is not an address and a port"),
         ('certificate_key = "secrets/key"', "console.certificate_key: is given without its certificate"),

@@ -32,6 +32,18 @@ function sayFailed(why) {
   stale.hidden = false;
 }
 
+// What was opened, scrolled to and focused stays so: a page must not jump while it is looked at.
+function show(fresh) {
+  const opened = [...place().querySelectorAll("details")].map((one) => one.open);
+  const scrolled = [...place().querySelectorAll(".scroll")].map((one) => one.scrollLeft);
+  const focused = place().contains(document.activeElement) ? document.activeElement : null;
+  place().replaceWith(fresh);
+  fresh.querySelectorAll("details").forEach((one, number) => { one.open = Boolean(opened[number]); });
+  fresh.querySelectorAll(".scroll").forEach((one, number) => { one.scrollLeft = scrolled[number] || 0; });
+  const same = focused && [...fresh.querySelectorAll("a, button, summary")].find((one) => one.isEqualNode(focused));
+  if (same) same.focus({ preventScroll: true });
+}
+
 async function readAgain() {
   const response = await fetch(location.href, {
     headers: { "X-Refresh": "1" }, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -46,9 +58,8 @@ async function readAgain() {
     location.reload(); // the session is over
     return;
   }
-  const open = [...place().querySelectorAll("details")].map((one) => one.open);
-  place().replaceWith(fresh);
-  fresh.querySelectorAll("details").forEach((one, number) => { one.open = Boolean(open[number]); });
+  if (isInUse()) return; // since it was asked for
+  show(fresh);
   loaded = Date.now();
   failedSince = null;
   stale.hidden = true;
