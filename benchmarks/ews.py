@@ -45,12 +45,17 @@ class Size:
         return 2 * self.mailboxes + 2 * self.threads
 
     @property
-    def depth(self) -> int:
-        """Requests in each mailbox: enough that the queue is still full when the window ends.
+    def total(self) -> int:
+        """All messages of a run: the queue is still full when the window ends, even if that is seen late.
 
-        Twice as many as are needed: not every request of the simulator's is one to answer.
+        The simulator is looked at a few times a second, and the quickest arm answers some hundred messages in one.
         """
-        return -(-2 * (self.warm + self.messages + 2 * self.threads) // self.mailboxes)
+        return self.warm + self.messages + max(self.messages, 2 * self.threads)
+
+    @property
+    def depth(self) -> int:
+        """Requests in each mailbox; twice as many as are needed: not each of the simulator's is one to answer."""
+        return -(-2 * self.total // self.mailboxes)
 
 
 def run(size: Size, say: Callable[[str], None]) -> list[Table]:
@@ -86,7 +91,7 @@ def _place(directory: Path, redis: QueueServer, server: SimulatedServer, size: S
     access = Access(f"protocol = \"ews\"\nusername = '{USERNAME}'", server.addresses.__getitem__)
     installation = Installation(directory, redis, server, mailboxes=mailboxes, access=access)
     found = [_answerable(installation.find(number)) for number in mailboxes]
-    messages = _cut(found, size.warm + size.messages + 2 * size.threads)
+    messages = _cut(found, size.total)
     work = directory / "work.json"
     ews_work.save(_requests(server.addresses, messages), work)
     return Place(

@@ -166,11 +166,11 @@ def python_part(
     env: Mapping[str, str],
     out: Path | None = None,
 ) -> Part:
-    """Start a Python program: as a fork, or without a fork server by its command.
+    """Start a Python program: a module as a fork, anything else and everything without a fork server by its command.
 
-    :param arguments: those of Python, with ``-m`` first.
+    :param arguments: those of Python.
     """
-    if forks is None:
+    if forks is None or arguments[0] != "-m":
         return Part(name, [sys.executable, *arguments], log=log, env=env, out=out)
     return ForkedPart(name, arguments, forks=forks, log=log, env=env, out=out)
 

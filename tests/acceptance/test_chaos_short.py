@@ -40,8 +40,8 @@ LOSSES = Scenario(
         hands.everybody_triggers,
     ),
     faults=12,
-    mailboxes=12,
-    requests=5,
+    mailboxes=24,
+    requests=6,
     responses=2,
     longest_s=12,
 )

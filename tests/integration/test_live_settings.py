@@ -376,7 +376,7 @@ def test_a_running_dispatcher_takes_up_schedules_and_limits(installation: Instal
         assert queued(redis, "scan") == []
         installation.write('[[schedule]]\nevery = "1s"\ngroup = "sales"\n' + TIGHT)
         applied = installation.rsvpq("config", "apply")
-        assert (applied.returncode, applied.stdout.rpartition(": ")[2]) == (0, "1 process run with it\n")
+        assert (applied.returncode, applied.stdout.rpartition(": ")[2]) == (0, "1 process runs with it\n")
         message, *_ = until(lambda: queued(redis, "scan"), "a scan is triggered by the new schedule")
         assert message["task"] == contract.SCAN
         redis.delete("{rsvpq}:cfg")  # as a Redis that has lost its data

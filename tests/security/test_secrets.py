@@ -73,7 +73,7 @@ FAULTS = [{"step": "any", "kind": kind, "rate": 0.03} for kind in ("500-before",
 
 
 def test_no_secret_leaves_its_file(tmp_path: Path) -> None:
-    plan = Plan(World(6, requests=3, responses=2, seed=9), flower=True, console=True, extra=EXTRA)
+    plan = Plan(World(6, requests=3, responses=2, seed=9), flower=True, console=True, extra=EXTRA, forked=False)
     evidence: dict[str, str] = {}
     with Talkative(tmp_path, plan) as stack, everything_said_to(stack.queue_server) as said:
         secrets = {name: forms_of(secret, USERS) for name, secret in stack.secrets.items()}

@@ -36,6 +36,7 @@ from exchangelib.items import (
     MeetingRequest,
     MeetingResponse,
 )
+from exchangelib.protocol import close_connections
 
 from tests.simulator.ews_client import PATH
 from tests.simulator.raw_http import Simulator, running
@@ -64,6 +65,12 @@ def _extended() -> Iterator[None]:
     yield
     MeetingRequest.deregister("clean_id")
     MeetingRequest.deregister("intent")
+
+
+@pytest.fixture(autouse=True)
+def _no_connection_stays() -> Iterator[None]:
+    yield
+    close_connections()
 
 
 @pytest.fixture
