@@ -71,6 +71,8 @@ def client_context(minimum: MinimumVersion, ca_bundle: str = "") -> ssl.SSLConte
         context.minimum_version = _VERSIONS[minimum]
     # Sessions are never resumed, so the extension for it, which may confuse old servers, is not sent.
     context.options |= ssl.OP_NO_TICKET
+    # Python 3.13 refuses by it what 3.12 accepts: certificates whose form is of before RFC 5280.
+    context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     context.hostname_checks_common_name = False
     context.set_alpn_protocols(["http/1.1"])
     context.sslsocket_class = TlsSocket

@@ -62,6 +62,8 @@ class RedisSettings(Table):
         return {
             "ssl_cert_reqs": ssl.CERT_REQUIRED,
             "ssl_check_hostname": True,
+            # Python 3.13 refuses by it what 3.12 accepts: certificates whose form is of before RFC 5280.
+            "ssl_exclude_verify_flags": [ssl.VerifyFlags.VERIFY_X509_STRICT],
             **{name: str(file) for name, file in files.items() if file is not None},
         }
 
