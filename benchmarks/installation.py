@@ -120,9 +120,7 @@ class Installation:
         """Offer each of the mailboxes a scan."""
         for first in range(0, len(mailboxes), SCAN_OFFERS):
             batch = mailboxes[first : first + SCAN_OFFERS]
-            self.lanes.ledger.offer_scans(
-                [(contract.lane_of(mailbox), contract.scan_item(mailbox, run)) for mailbox in batch]
-            )
+            self.lanes.ledger.offer_scans([(contract.lane_of(one), contract.scan_item(one, run)) for one in batch])
 
     def start_dispatcher(self) -> Part:
         """Start the dispatcher."""

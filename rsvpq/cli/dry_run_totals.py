@@ -74,7 +74,7 @@ class Totals:
             "mailboxes": self.mailboxes,
             "found": self.counts["found"],
             "unreadable": self.counts["unreadable"],
-            "decided": [{"decision": what, "reason": why, "messages": count} for (what, why), count in decided],
+            "decided": [{"decision": what, "reason": reason, "messages": count} for (what, reason), count in decided],
             "answers": dict(self.answers),
             "silent": self.silent,
             "held": dict(self.held),

@@ -242,7 +242,7 @@ class Ledger:
                 limits = limit_fields(lane.limits) if lane.limits else dict.fromkeys(LIMIT_FIELDS, "")
                 args = (lane.name, lane.server, item.id, item.work, item.pool, json.dumps(dict(item.payload)))
                 self._namespace.call(
-                    "offer_scan", *args, *(limits[field] for field in LIMIT_FIELDS), item.facts, lane.group, pipe=pipe
+                    "offer_scan", *args, *(limits[name] for name in LIMIT_FIELDS), item.facts, lane.group, pipe=pipe
                 )
             return {lane.name: result for (lane, _), result in zip(scans, pipe.execute(), strict=True)}
 

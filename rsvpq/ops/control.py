@@ -112,9 +112,9 @@ def overridden(status: Status) -> dict[str, Override]:
     """Return the limits that operators have set, by ``server NAME`` and ``mailbox NAME``; servers first."""
     servers = {f"server {name}": server.limits for name, server in status.servers.items() if server.limits}
     mailboxes = {
-        f"mailbox {name}": limits
+        f"mailbox {name}": override
         for server in status.servers.values()
-        for name, limits in server.limited_mailboxes.items()
+        for name, override in server.limited_mailboxes.items()
     }
     return {**servers, **mailboxes}
 

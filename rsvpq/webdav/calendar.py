@@ -167,7 +167,7 @@ def _key(row: Row) -> str:
 
 
 def _appointment(row: Row, root: str) -> Appointment:
-    known = {str(number): status for number, status in enumerate(ResponseStatus)}
+    known = {str(code): status for code, status in enumerate(ResponseStatus)}
     try:
         path = wire.path_below(row.href, root)
     except Malformed:

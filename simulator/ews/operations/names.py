@@ -39,7 +39,7 @@ def _resolved(call: Call, entry: str) -> Result:
         found = [person] if person else []
     else:
         wanted = entry.casefold().removeprefix("smtp:")
-        owners = [mailbox.owner for mailbox in call.world.mailboxes if _matches(mailbox.name, mailbox.owner, wanted)]
+        owners = [box.owner for box in call.world.mailboxes if _matches(box.name, box.owner, wanted)]
         found = owners[:_MOST_NAMES]
     if not found:
         return refused(RefusedError("ErrorNameResolutionNoResults", "No results were found."))
