@@ -79,7 +79,7 @@ class SimulatedExchange:
             env={"SIMULATOR_PASSWORD": password},
         )
         try:
-            line = self.part.wait_for(lambda: _first_line(ready), "the simulator is ready")
+            line = self.part.wait_for(lambda: first_line(ready), "the simulator is ready")
         except BaseException:
             self.part.end()
             raise
@@ -132,7 +132,8 @@ class SimulatedExchange:
             return content
 
 
-def _first_line(path: Path) -> str | None:
+def first_line(path: Path) -> str | None:
+    """Return the first line of a file that a process has begun to write; None as long as it is not whole."""
     text = path.read_text() if path.exists() else ""
     return text.splitlines()[0] if text.endswith("\n") else None
 

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
 from lxml import etree
 
+from testbed.fork_server import fork_server, python_part
 from testbed.processes import WAIT_S, until
+from testbed.simulated_exchange import first_line
 
 ROOT = Path(__file__).parents[2]
 #: Seconds and milliseconds of a delay that ends by itself within no test: its end comes when the clock is put forward.
@@ -63,8 +66,7 @@ def _without_chunks(body: bytes) -> bytes:
 class Simulator:
     """A running simulator and the ways to talk to it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ready: dict[str, Any]) -> None:
-        self.process = process
+    def __init__(self, ready: dict[str, Any]) -> None:
         self.ready = ready
 
     def connect(self, server: int = 0) -> socket.socket:
@@ -213,15 +215,16 @@ def start(*arguments: str) -> subprocess.Popen[bytes]:
 
 @contextmanager
 def running(*arguments: str) -> Iterator[Simulator]:
-    """A simulator for as long as the block lasts."""
-    process = start("--today", "2026-03-02", *arguments)
-    try:
-        assert process.stdout is not None
-        yield Simulator(process, json.loads(process.stdout.readline()))
-    finally:
-        process.terminate()
-        _, errors = process.communicate(timeout=WAIT_S)
-    assert b"event=failed" not in errors, errors.decode()
+    """A simulator for as long as the block lasts, as a fork."""
+    program = ["-m", "simulator", "--port", "0", "--today", "2026-03-02", *arguments]
+    with TemporaryDirectory() as directory:
+        ready, log = Path(directory, "ready"), Path(directory, "log")
+        part = python_part("simulator", program, forks=fork_server(), log=log, env={}, out=ready)
+        try:
+            yield Simulator(json.loads(part.wait_for(lambda: first_line(ready), "the simulator is ready")))
+        finally:
+            part.end()
+        assert "event=failed" not in (errors := log.read_text()), errors
 
 
 INBOX = "/exchange/adele0/Inbox"

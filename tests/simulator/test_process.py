@@ -24,22 +24,23 @@ def world_of(simulator: Simulator) -> list[object]:
 
 
 def test_prints_one_line_that_says_where_everything_is() -> None:
-    with running("--servers", "3", "--mailboxes", "3") as simulator:
-        assert simulator.ready.keys() == {"servers", "oracle"}
-        assert len(set(simulator.ready["servers"])) == 3
-        assert simulator.ready["oracle"] == simulator.ready["servers"][0]
-        for server in range(3):
-            assert simulator.ask("OPTIONS", "/exchange/nobody/", server=server).status == 404
-        simulator.process.terminate()
-        assert simulator.process.stdout is not None
-        assert simulator.process.stdout.read() == b""
+    process = start("--servers", "3", "--mailboxes", "3")
+    assert process.stdout is not None
+    simulator = Simulator(json.loads(process.stdout.readline()))
+    assert simulator.ready.keys() == {"servers", "oracle"}
+    assert len(set(simulator.ready["servers"])) == 3
+    assert simulator.ready["oracle"] == simulator.ready["servers"][0]
+    for server in range(3):
+        assert simulator.ask("OPTIONS", "/exchange/nobody/", server=server).status == 404
+    process.terminate()
+    assert process.communicate(timeout=WAIT_S) == (b"", b"")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ends_at_once_and_cleanly_on_a_signal(number: signal.Signals) -> None:
     process = start("--mailboxes", "1", "--latency-ms", str(NEVER_MS))
     assert process.stdout is not None
-    simulator = Simulator(process, json.loads(process.stdout.readline()))
+    simulator = Simulator(json.loads(process.stdout.readline()))
     with simulator.connect() as connection:
         connection.sendall(request("OPTIONS", "/exchange/adele0/"))
         os.kill(process.pid, number)
