@@ -13,11 +13,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from redis import Redis
 
 from rsvpq import wiring
 from rsvpq.settings import load_settings
 from testbed.processes import RUN_S, WAIT_S, Part, until
-from testbed.queue_server import queue_server
+from testbed.queue_server import QueueServer
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "demo", "--mailboxes", "12", "--deep", "40"]
@@ -56,17 +57,23 @@ def test_it_ends_by_itself_and_reports_what_the_servers_saw(tmp_path: Path, mark
     assert list(tmp_path.glob("rsvpq-demo-*")) == []
 
 
-def test_it_ends_all_that_it_started_when_interrupted(tmp_path: Path, mark: str) -> None:
-    environment = {"DEMO_UNDER_TEST": mark, "TMPDIR": str(tmp_path)}
+def test_it_ends_all_that_it_started_when_interrupted_and_leaves_no_key_in_a_redis_that_was_there(
+    tmp_path: Path, redis: Redis, shared_queue_server: QueueServer, mark: str
+) -> None:
+    redis.set("somebody-elses", "untouched")
+    environment = {"DEMO_UNDER_TEST": mark, "TMPDIR": str(tmp_path), "RSVPQ_REDIS_URL": shared_queue_server.url}
     demo = Part("demo", [*COMMAND, "--keep"], log=tmp_path / "demo.log", env=environment)
     try:
         demo.wait_for(lambda: "everything stays up" in demo.tail(), "the demo stays up", within_s=RUN_S)
         assert len(children_of(mark)) >= 8
+        assert [key for key in redis.scan_iter() if "demo" in str(key)]
         os.kill(demo.pid, signal.SIGINT)
         os.kill(demo.pid, signal.SIGHUP)  # impatience, or a terminal that closes
         assert demo.process.wait(WAIT_S) == 0, "which is how it is meant to end"
         until(lambda: not children_of(mark), "every process has ended")
         assert list(tmp_path.glob("rsvpq-demo-*")) == []
+        assert redis.get("somebody-elses") == "untouched"
+        assert [key for key in redis.scan_iter() if "demo" in str(key)] == []
     finally:
         demo.end()
 
@@ -126,14 +133,3 @@ def test_the_tour_starts_again_what_is_killed_and_ends_well_by_ctrl_c(tmp_path: 
         for pid in children_of(mark):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def test_it_uses_a_redis_that_is_there_and_leaves_no_key_behind(tmp_path: Path) -> None:
-    with queue_server(tmp_path) as server:
-        client = server.client()
-        client.set("somebody-elses", "untouched")
-        environment = {**os.environ, "RSVPQ_REDIS_URL": server.url, "TMPDIR": str(tmp_path)}
-        run = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, check=False, timeout=RUN_S)
-        assert run.returncode == 0, run.stdout + run.stderr
-        assert client.get("somebody-elses") == "untouched"
-        assert [key for key in client.scan_iter() if "demo" in str(key)] == []
