@@ -31,8 +31,9 @@
 -- ARGV[23]  how many it left alone by reason, JSON
 -- ARGV[24]  over which cap those of ARGV[21] were held back; '' for none
 -- ARGV[25+] label, number for each further count
--- Returns   { state, { released, ... } } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
---           and the released items as in release.lua
+-- Returns   { state, { released, ... }, hold } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
+--           the released items as in release.lua, and for how many microseconds the breaker holds the server because of
+--           this failure; without the last one if it does not
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
 
 local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], ARGV[7]
@@ -222,4 +223,4 @@ if scan and state == 'done' and (decoded(f[9]) or {})[1] == 'scan' then
 end
 tell(state, scan and note_scan(state))
 place(mailbox)
-return { state, release(number(ARGV[11])) }
+return { state, release(number(ARGV[11])), broken and delay }

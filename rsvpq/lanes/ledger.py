@@ -216,10 +216,14 @@ class ScanTotals:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The result of finishing an item: its new state (or ``replay``, ``lost``), and what was released in its place."""
+    """The result of finishing an item: its new state (or ``replay``, ``lost``), and what was released in its place.
+
+    ``held_s``: for how many seconds its server is held, because this failure is one of an outage; 0 if it is none.
+    """
 
     state: str
     released: tuple[Release, ...]
+    held_s: float = 0.0
 
 
 class Ledger:
@@ -384,10 +388,10 @@ class Ledger:
         skipped = json.dumps(dict(totals.skipped), separators=(",", ":")) if totals else ""
         found = (totals.found, totals.capped, totals.unreadable, skipped, totals.cap) if totals else ("", 0, 0, "", "")
         once_more = (int(undone), microseconds(disputed_s), int(server_fault))
-        state, released = self._namespace.call(
+        state, released, *held_us = self._namespace.call(
             "finish", item_id, generation, owner, *args, *audit, *left, *once_more, *found, *more
         )
-        return Finish(state, self._releases(released))
+        return Finish(state, self._releases(released), sum(held_us) / 1e6)
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:
         """Note that a worker discarded a delivery; return whether the item was released and had not started.

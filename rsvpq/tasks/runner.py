@@ -35,7 +35,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from rsvpq.audit.record import READING_STEPS, Redaction
-from rsvpq.lanes import Lane, Lanes, Recorded, Release, Start, StartResult
+from rsvpq.lanes import Finish, Lane, Lanes, Recorded, Release, Start, StartResult
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import is_private_payload
@@ -250,20 +250,20 @@ class _Delivery:
         server_fault: bool = False,
     ) -> Never:
         reason = f"{type(error).__name__}: {error}"
-        state = self._finish(
+        finish = self._finish(
             how, error, label=how, reason=reason, delay_s=delay_s, hold=hold, server_fault=server_fault
         )
-        if state == "dead":
+        if finish.state == "dead":
             raise error
         # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
-        raise Retry(exc=error, when=delay_s) from None  # type: ignore[arg-type]
+        raise Retry(exc=error, when=finish.held_s or delay_s) from None  # type: ignore[arg-type]
 
     def _finish(
         self,
         how: Literal["done", "left", "dead", "later", "throttled", "held"],
         error: Exception | None = None,
         **details: Any,
-    ) -> str:
+    ) -> Finish:
         if error is not None:
             private = is_private_payload(self.start.payload)
             details["recorded_reason"] = self.carrier.redaction.error(error, private=private)
@@ -272,9 +272,11 @@ class _Delivery:
         )
         if finish.state == "dead" and how != "dead":
             details["result"] = "exhausted"
+        if finish.held_s:  # the ledger made of a failure what comes of an outage
+            how, details["delay_s"] = "throttled", finish.held_s
         self._log(finish.state if finish.state in ("dead", "lost") else how, **details)
         self.carrier.publish(finish.released)
-        return finish.state
+        return finish
 
     def _log(self, event: str, reason: str = "", result: str = "", delay_s: float = 0, **details: Any) -> None:
         """Log how this delivery ended, in one line; the reason as the audit has it."""

@@ -1,5 +1,7 @@
 """The breaker of a server: an outage holds the server and costs no item an attempt, whatever the failures say."""
 
+import re
+
 import pytest
 from celery.exceptions import Retry
 
@@ -149,6 +151,27 @@ def test_only_what_says_nothing_about_its_item_is_an_outage(
         with pytest.raises(Retry):
             carrier.carry(release.id, release.generation, fails)
     assert (held_s(lanes) > 0) is held
+
+
+def test_the_log_and_flower_show_the_hold_of_an_outage_and_not_the_delay_of_a_failure(
+    lanes: Lanes, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    carrier = Carrier(lanes, lambda _released: None, 1, 2, remember_s=3600)
+
+    def fails(_attempt: Attempt) -> Outcome:
+        raise of_server(Transient("GET /exchange/adele returned 500"))
+
+    shown = []
+    for name in NAMES:
+        lanes.ledger.offer(Lane(name, "mail1"), [Item(name, "answer", "answer", {})])
+        (release,) = lanes.ledger.release(1)
+        clock.turn(0.01)
+        with pytest.raises(Retry) as retry:
+            carrier.carry(release.id, release.generation, fails)
+        event, delay_s = re.search(r"event=(\w+) .* delay_s=([\d.]+) ", caplog.messages[-1]).groups()  # type: ignore[union-attr]
+        shown.append((event, float(delay_s) > 10, retry.value.when > 10))  # type: ignore[operator]
+    assert shown == [("later", False, False)] * (FAILURES - 1) + [("throttled", True, True)]
 
 
 def _items(lanes: Lanes) -> list[str]:
