@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.processes import free_port
 from testbed.queue_server import QueueServer
 from tests.support.forked_command import run_forked
 from tests.support.installation import Installation
@@ -28,7 +29,9 @@ PROCESSES = {
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueServer]:
     """A cluster of one node that serves all slots."""
-    server = QueueServer(tmp_path_factory.mktemp("cluster"), extra=["cluster-enabled yes"])
+    server = QueueServer(
+        tmp_path_factory.mktemp("cluster"), extra=["cluster-enabled yes", f"cluster-port {free_port()}"]
+    )
     try:
         with server.client() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)

@@ -722,7 +722,7 @@ def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_sig
     authority, port = Authority(tmp_path), free_port()
     logins = write_logins(tmp_path / "logins")
     more = {"LISTEN": f"0.0.0.0:{port}", "LOGINS_FILE": str(logins)}
-    more["CERTIFICATE"] = str(authority.certificate("console"))
+    more["CERTIFICATE"] = str(authority.certificate("console", identified=True))
     log, env = tmp_path / "console.log", environment_of(installation, **more)
     part = python_part("console", ["-m", "rsvpq.console"], forks=fork_server(), log=log, env=env)
     try:

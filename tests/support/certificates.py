@@ -24,16 +24,25 @@ class Authority:
         own = _builder(self._name, self._name, self._key.public_key())
         own = own.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         own = own.add_extension(usage, critical=True)
+        identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        own = own.add_extension(identifier, critical=False)
+        self._identifier = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
         self.file = directory / f"{name}.pem"
         self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(_PEM))
 
-    def certificate(self, name: str, address: str = "127.0.0.1") -> Path:
-        """Write a certificate for this address, with its key in the same file."""
+    def certificate(self, name: str, address: str = "127.0.0.1", *, identified: bool = False) -> Path:
+        """Write a certificate for this address, with its key in the same file.
+
+        :param identified: whether it names the key of its authority, as browsers and Python 3.13 want it; those of many
+            private authorities do not.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         wanted = _builder(_named(name), self._name, key.public_key())
         wanted = wanted.add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
         )
+        if identified:
+            wanted = wanted.add_extension(self._identifier, critical=False)
         secret = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         file = self._directory / f"{name}.pem"
         file.write_bytes(secret + wanted.sign(self._key, hashes.SHA256()).public_bytes(_PEM))
