@@ -146,7 +146,10 @@ def test_a_group_that_the_list_has_no_longer_is_no_answering(unconfirmed: Instal
     [
         (("--group", "sales"), ""),
         (("--group", "legal"), "this scan only observes: live runs are not confirmed here"),
-        (("--all",), "this scan only observes: live runs are not confirmed in the groups of 1 of these 3 mailboxes"),
+        (
+            ("--all",),
+            "live runs are not confirmed in the groups of 1 of these 3 mailboxes, so nothing is",
+        ),
     ],
 )
 def test_a_scan_says_where_it_only_observes(
