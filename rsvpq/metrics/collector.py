@@ -63,7 +63,6 @@ class InstallationCollector:
             yield from _of_installation(reading)
             yield from _of_servers(reading.status)
 
-
     def _read(self) -> tuple[Reading | None, bool]:
         """Return the reading, None if there is none, and whether Redis answers."""
         try:
