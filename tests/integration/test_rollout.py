@@ -94,6 +94,10 @@ def test_what_would_change_nothing_is_refused(unconfirmed: Installation, lanes: 
     confirm(unconfirmed)
     assert "withdraw that first with 'rsvpq confirm --withdraw'" in confirm(unconfirmed, "--group", "sales")
     assert "withdraw that first" in confirm(unconfirmed, "--withdraw", "--group", "sales")
+    refused = [
+        unconfirmed.rsvpq("confirm", *options, "--group", "sales").returncode for options in ((), ("--withdraw",))
+    ]
+    assert refused == [2, 2]
     assert mode_of(unconfirmed, lanes, "sales") == "respond"
     unconfirmed.write("[policy]\nconfirmed = true\n")
     assert "there is nothing to withdraw" in confirm(unconfirmed, "--withdraw")
