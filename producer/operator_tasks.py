@@ -5,8 +5,9 @@ their own, so that a pause never waits behind scans.
 """
 
 import hashlib
+import inspect
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
@@ -25,13 +26,27 @@ from rsvpq.tasks import contract
 from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
 
+#: Arguments that are texts. Counts are checked by :func:`require_count`.
+_TEXTS = frozenset(
+    {"scope", "name", "reason", "who", "why", "lasts", "rate", "server", "mailbox", "group", "state", "older_than"}
+    | {"like", "item"}
+)
+
 
 def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
     """Register a task that keeps its result; an invalid request ends it with an error of one line."""
 
     def register(operation: Callable[..., Any]) -> Task[Any, Any]:
+        signature = inspect.signature(operation)
+
         @wraps(operation)
         def run(*args: Any, **kwargs: Any) -> Any:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise InvalidRequest(f"{name}: {error}") from None
+            _, *given = zip(signature.parameters, args, strict=False)  # without the task itself
+            _require_kinds(dict(given) | kwargs)
             try:
                 return operation(*args, **kwargs)
             except ConfigError as error:
@@ -41,6 +56,23 @@ def _operation(name: str) -> Callable[[Callable[..., Any]], Task[Any, Any]]:
         return task
 
     return register
+
+
+def _require_kinds(arguments: Mapping[str, object]) -> None:
+    """Require texts, lists and switches where they belong: what clients send is JSON, and no annotation checks it.
+
+    :raises InvalidRequest: an argument is of another kind.
+    """
+    for name, value in arguments.items():
+        if name == "reset":
+            right, kind = isinstance(value, bool), "neither true nor false; write one of them"
+        elif name == "items":
+            texts = value if isinstance(value, list | tuple) else [value]
+            right, kind = all(isinstance(text, str) for text in texts), "no list of texts; write the ids in quotes"
+        else:
+            right, kind = name not in _TEXTS or isinstance(value, str), "no text; write one in quotes"
+        if not right:
+            raise InvalidRequest(f"{name}: {value!r} is {kind}, or leave it out")
 
 
 def _context(who: str = "") -> OperatorContext:

@@ -9,7 +9,7 @@ from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
-from rsvpq.ops import InvalidRequest, confirmation, open_context
+from rsvpq.ops import confirmation, open_context
 from rsvpq.settings import load_settings
 
 
@@ -43,10 +43,8 @@ def confirm(
             done = confirmation.withdraw(context, reason, group)
         print_action("withdraw", done, as_json=as_json, facts={"group": group or None})
         return
-    try:
+    with usage():
         terms = confirmation.terms(context, group)
-    except InvalidRequest as error:
-        raise click.ClickException(str(error)) from None
     if not confirmation.confirmed(context, group):
         click.echo(terms, err=as_json)
         if not yes:

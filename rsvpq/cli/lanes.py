@@ -10,7 +10,7 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, milliseconds, not_empty, to_seconds, who_option
+from rsvpq.cli.options import json_option, not_empty, time_ms, to_seconds, who_option
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
 from rsvpq.ops.confirmation import unused
@@ -65,7 +65,7 @@ def pause(
     if until is not None:
         if for_s is not None:
             raise click.UsageError("give either --for or --until")
-        for_s = milliseconds(context.lanes, until, "--until") / 1000 - context.lanes.time_us() / 1e6
+        for_s = time_ms(until, "--until", None, "a duration with --for") / 1000 - context.lanes.time_us() / 1e6
         if for_s <= 0:
             raise click.BadParameter(f"{until!r} is over already", param_hint="--until")
     with usage():

@@ -164,7 +164,7 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         saw = f": found {totals['found']}, held back {totals['capped']}, unreadable {totals['unreadable']}"
         yield f"    last scan {age(found['scanned_s'])} ago{saw if totals else ''}"
     if "pending" in found:
-        yield f"    in its lane {found['pending']}, in flight {found['in_flight']}"
+        yield f"    in its lane {found['pending']}, in flight {found['in_flight']}, between attempts {found['later']}"
         for item in found["next"]:
             waited = f", for {age(item['waited_s'])}" if item["waited_s"] is not None else ""
             yield f"        {item['item']}  {item['work']}{waited}{': ' if item['reason'] else ''}{item['reason']}"

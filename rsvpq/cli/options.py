@@ -89,12 +89,20 @@ def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = N
     with suppress(ValueError):
         ago = Duration.parse(when).seconds
         return max(0, round(lanes.time_us() / 1000 - ago * 1000))
+    return time_ms(when, option, zone, "how long ago, such as 90s, 2h or 7d")
+
+
+def time_ms(when: str, option: str, zone: ZoneInfo | None, instead: str) -> int:
+    """Return a time in milliseconds since the epoch.
+
+    :param zone: as for :func:`milliseconds`. :param instead: what else could be written, for the error.
+    :raises click.BadParameter: ``when`` is not a time.
+    """
     with suppress(ValueError, OverflowError, OSError):
         moment = datetime.fromisoformat(when)
         moment = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
         return max(0, round(moment.timestamp() * 1000))
     raise click.BadParameter(
-        f"{when!r} is not a time; write how long ago, such as 90s, 2h or 7d, or a time such as 2026-11-22T09:00 or "
-        "2026-11-22T09:00Z",
+        f"{when!r} is not a time; write {instead}, or a time such as 2026-11-22T09:00 or 2026-11-22T09:00Z",
         param_hint=option,
     )

@@ -92,7 +92,7 @@ def status(
                 force = {**look().to_dict(revision()), "coverage": covered().to_dict()}
                 print_document({"in_force": force, **_known(now, part=bool(group))}, None if every_s else 2)
         else:
-            _show(read, shown, every_s)
+            _show(read, shown, every_s, _without_servers(group, servers))
 
 
 def _require_known(context: OperatorContext, servers: Sequence[str]) -> None:
@@ -143,10 +143,20 @@ def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status
         yield read()
 
 
-def _show(read: Callable[[], Status], shown: Callable[..., RenderableType], every_s: float | None) -> None:
+def _without_servers(group: str, servers: Sequence[str]) -> str:
+    """Say why a status has no server."""
+    if not group:
+        return "no servers: no dispatcher or worker has started yet"
+    where = f" on {' and '.join(servers)}" if servers else ""
+    return f"no mailbox of the group {group}{where} was ever offered a scan"
+
+
+def _show(
+    read: Callable[[], Status], shown: Callable[..., RenderableType], every_s: float | None, without_servers: str
+) -> None:
     """Show one status, or one after the other.
 
-    :param shown: draws a status for a width and a height.
+    :param shown: draws a status for a width and a height. :param without_servers: what is said if it has none.
     """
     console = Console(highlight=False)
     if every_s is None or not is_terminal():
@@ -154,7 +164,7 @@ def _show(read: Callable[[], Status], shown: Callable[..., RenderableType], ever
             width = console.width if is_terminal() else None
             print_fitted(shown(now, width))
             if not now.servers:
-                say("no servers: no dispatcher or worker has started yet")
+                say(without_servers)
         return
     with Live(console=console, auto_refresh=False) as live:
         for now in _looks(read, every_s):

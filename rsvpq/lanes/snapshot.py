@@ -73,6 +73,7 @@ class WaitingItem:
 class LaneState:
     """One lane: what waits in it (the first items in a list), what is in flight, its hold and its pause.
 
+    ``later`` is the number of items of the mailbox that are between two attempts, and so not in the lane.
     ``stands`` is where it waits: at a gate (``ready:SERVER:POOL``), for a time (``wait``), or for an event ('').
     ``scan`` is the item id of the scan that waits or runs, '' for none.
     ``limits`` are those that an operator has set.
@@ -82,6 +83,7 @@ class LaneState:
     server: str
     pending: int
     in_flight: int
+    later: int
     stands: str
     held_s: float
     held_why: str
@@ -334,6 +336,7 @@ class Snapshot:
             server=fields["server"],
             pending=pending,
             in_flight=whole(fields.get("n")),
+            later=self._later(mailbox),
             stands=fields.get("where", ""),
             held_s=held_s,
             held_why=fields.get("hold_why", "") if held_s else "",
@@ -343,6 +346,19 @@ class Snapshot:
             limits=Override.of([fields.get(name) for name in LIVE_FIELDS], now_us),
             next=self._waiting(fields["server"], first, now_us),
         )
+
+    def _later(self, mailbox: str) -> int:
+        """Count the items of a mailbox that are between two attempts, which no key has by mailbox."""
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(self._namespace.key("later"), 0, -1)
+            [ids] = values_of(pipe, [()])
+        found = 0
+        for batch in batched(list(ids), _BATCH):
+            with self._redis.pipeline(transaction=False) as pipe:
+                for item_id in batch:
+                    pipe.hget(self._namespace.item(item_id), "mailbox")
+                found += sum(name == mailbox for name in values_of(pipe, (None,) * len(batch)))
+        return found
 
     def limits(self, scope: Literal["mailbox", "server"], name: str) -> tuple[Override, Override | None]:
         """Return the configured limits of a mailbox or a server, and those that an operator has set, if any."""

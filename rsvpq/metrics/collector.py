@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from rsvpq import __version__
 from rsvpq.lanes.status import ANSWERED, ServerStatus, Status
@@ -52,12 +53,7 @@ class InstallationCollector:
         """
         with self._one_at_a_time:  # however many ask: Redis has others to serve
             began = time.perf_counter()
-            try:
-                reading = self._reader.read()
-            except RedisError as error:
-                logger.warning("event=not-read error=%s", error)
-                reading = None
-            redis_up = reading is not None or self._reader.is_answered()
+            reading, redis_up = self._read()
             took_s = time.perf_counter() - began
         yield _gauge("rsvpq_up", "Whether everything below could be read from Redis.", [((), reading is not None)])
         yield _gauge("rsvpq_redis_up", "Whether Redis answers.", [((), redis_up)])
@@ -66,6 +62,17 @@ class InstallationCollector:
         if reading is not None:
             yield from _of_installation(reading)
             yield from _of_servers(reading.status)
+
+    def _read(self) -> tuple[Reading | None, bool]:
+        """Return the reading, None if there is none, and whether Redis answers."""
+        try:
+            return self._reader.read(), True
+        except RedisTimeoutError as error:  # a second wait would outlast the ten seconds that Prometheus gives a scrape
+            logger.warning("event=not-read error=%s", error)
+            return None, False
+        except RedisError as error:
+            logger.warning("event=not-read error=%s", error)
+            return None, self._reader.is_answered()
 
 
 def _of_installation(reading: Reading) -> Iterator["Metric"]:

@@ -112,11 +112,13 @@ def trigger_chosen(
 
 def _cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequence[Mailbox]) -> list[str]:
     """Return why a scan of these mailboxes may wait, or answer nothing."""
+    look = in_force(context.settings, context.lanes)
     found = []
     if kind == "scan" and context.settings.mode != "observe" and (silent := confirmation.observing(context, chosen)):
-        found.append(f"this scan only observes: {silent}")
+        somewhere = any(look.answers(mailbox.group) for mailbox in chosen)
+        found.append(silent if somewhere else f"this scan only observes: {silent}")
     found += filter(None, (confirmation.unapplied(context), confirmation.unused(context)))
-    found += map(str, in_force(context.settings, context.lanes).missing())
+    found += map(str, look.missing())
     groups = {mailbox.group for mailbox in chosen}
     paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
     stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)

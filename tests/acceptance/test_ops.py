@@ -186,6 +186,18 @@ def test_dead_items_are_listed_shown_retried_and_dropped(stack: Stack, lanes: La
         ("ops.mailboxes", {"older_than": "soon"}, "older_than: "),
         ("ops.dead_list", {"server": "mail9"}, "no server 'mail9'; did you mean mail"),
         ("ops.top", {"most": 0}, "most: 0 is not a whole number above zero"),
+        ("ops.pause", {"scope": "all", "lasts": 60}, "lasts: 60 is no text; write one in quotes"),
+        ("ops.pause", {"scope": "server", "name": ["mail0"]}, "name: ['mail0'] is no text"),
+        ("ops.resume", {"scope": "all", "lasts": "2h"}, "ops.resume: got an unexpected keyword argument 'lasts'"),
+        ("ops.limit", {"scope": "server", "name": "mail0", "rate": 5}, "rate: 5 is no text"),
+        (
+            "ops.limit",
+            {"scope": "server", "name": "mail0", "reset": "false"},
+            "reset: 'false' is neither true",
+        ),
+        ("ops.dead_drop", {"items": [1]}, "items: [1] is no list of texts"),
+        ("ops.dead_drop", {"server": None}, "server: None is no text"),
+        ("ops.mailbox", {}, "ops.mailbox: missing a required argument: 'name'"),
     ],
 )
 def test_what_is_asked_wrongly_fails_with_the_remedy(

@@ -374,6 +374,11 @@ def test_what_does_not_exist_is_wrong_usage(installation: Installation, lanes: L
 
 def test_show_has_the_states_the_last_scan_and_the_lane(installation: Installation, lanes: Lanes) -> None:
     scan(lanes, ADELE, ScanTotals(9, 5, 2))
+    for mailbox, item in ((ADELE, "fails"), (NEIL, "fails too")):
+        offer(lanes, mailbox, item)
+        (release,) = lanes.ledger.release()
+        lanes.ledger.start(item, release.generation, "a test")
+        lanes.ledger.finish(item, release.generation, "a test", "later", label="later", delay_s=60)
     offer(lanes, ADELE, "a1")
     found = json.loads(installation.rsvpq("mailboxes", "show", "adele", "--json").stdout)
     assert (found["states"], found["last_scan"]) == (
@@ -381,11 +386,12 @@ def test_show_has_the_states_the_last_scan_and_the_lane(installation: Installati
         {"found": 9, "capped": 5, "unreadable": 2, "skipped": {}, "cap": ""},
     )
     assert [item["item"] for item in found["next"]] == ["a1"]
+    assert (found["pending"], found["in_flight"], found["later"]) == (1, 0, 1)
     text = installation.rsvpq("mailboxes", "show", "adele").stdout
     for fact in (
         "adele  server mail1, group sales",
         "found 9, held back 5, unreadable 2",
-        "in its lane 1",
+        "in its lane 1, in flight 0, between attempts 1",
         "a1  workers",
     ):
         assert fact in text

@@ -28,6 +28,8 @@ from tests.support.scrape import Scrape, scrape
 ADELE = Mailbox("adele", "mail1")
 #: What a scrape has while Redis cannot be read.
 WITHOUT_REDIS = {"rsvpq_up", "rsvpq_redis_up", "rsvpq_scrape_seconds", "rsvpq_build_info"}
+#: The default of Prometheus' scrape_timeout.
+PROMETHEUS_WAITS_S = 10
 
 
 @pytest.fixture
@@ -259,6 +261,13 @@ def test_nothing_looks_healthy_while_redis_is_away_or_refuses_to_be_read(
     refused = of(ours)
     assert (refused.value("rsvpq_up"), refused.value("rsvpq_redis_up")) == (0, 1)
     assert set(refused.samples) == WITHOUT_REDIS
+    server.part.signal(signal.SIGSTOP)
+    try:
+        frozen = of(ours)
+    finally:
+        server.part.signal(signal.SIGCONT)
+    assert (frozen.value("rsvpq_up"), frozen.value("rsvpq_redis_up")) == (0, 0)
+    assert 0 < (frozen.value("rsvpq_scrape_seconds") or 0) < PROMETHEUS_WAITS_S - 2
     server.part.end()
     away = of(ours)
     assert (away.value("rsvpq_up"), away.value("rsvpq_redis_up")) == (0, 0)

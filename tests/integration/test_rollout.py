@@ -94,6 +94,10 @@ def test_what_would_change_nothing_is_refused(unconfirmed: Installation, lanes: 
     confirm(unconfirmed)
     assert "withdraw that first with 'rsvpq confirm --withdraw'" in confirm(unconfirmed, "--group", "sales")
     assert "withdraw that first" in confirm(unconfirmed, "--withdraw", "--group", "sales")
+    refused = [
+        unconfirmed.rsvpq("confirm", *options, "--group", "sales").returncode for options in ((), ("--withdraw",))
+    ]
+    assert refused == [2, 2]
     assert mode_of(unconfirmed, lanes, "sales") == "respond"
     unconfirmed.write("[policy]\nconfirmed = true\n")
     assert "there is nothing to withdraw" in confirm(unconfirmed, "--withdraw")
@@ -146,7 +150,10 @@ def test_a_group_that_the_list_has_no_longer_is_no_answering(unconfirmed: Instal
     [
         (("--group", "sales"), ""),
         (("--group", "legal"), "this scan only observes: live runs are not confirmed here"),
-        (("--all",), "this scan only observes: live runs are not confirmed in the groups of 1 of these 3 mailboxes"),
+        (
+            ("--all",),
+            "live runs are not confirmed in the groups of 1 of these 3 mailboxes, so nothing is",
+        ),
     ],
 )
 def test_a_scan_says_where_it_only_observes(

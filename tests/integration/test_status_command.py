@@ -197,6 +197,8 @@ def test_the_status_of_a_group_is_that_of_its_mailboxes(installation: Installati
         assert now["dead"] == figures[-1]
         assert not {"lag_s", "answered", "counts"} & {*now, *now["servers"][server]}
     assert now["servers"]["mail2"]["paused"]["reason"] == "new disks"
+    elsewhere = installation.rsvpq("status", "--group", "legal", "--server", "mail1")
+    assert elsewhere.stderr == "no mailbox of the group legal on mail1 was ever offered a scan\n"
     shown = installation.rsvpq("status", "--group", "legal").stdout
     header = next(line for line in shown.splitlines() if line.startswith("server"))
     figures_only = "server mailboxes pending running later dead skipped on hold last scan waiting"
