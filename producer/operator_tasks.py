@@ -68,9 +68,9 @@ def _require_kinds(arguments: Mapping[str, object]) -> None:
             right, kind = isinstance(value, bool), "neither true nor false; write one of them"
         elif name == "items":
             texts = value if isinstance(value, list | tuple) else [value]
-            right, kind = all(isinstance(text, str) for text in texts), "no list of texts; write the ids in quotes"
+            right, kind = all(isinstance(text, str) for text in texts), "not a list of texts; write the ids in quotes"
         else:
-            right, kind = name not in _TEXTS or isinstance(value, str), "no text; write one in quotes"
+            right, kind = name not in _TEXTS or isinstance(value, str), "not a text; write one in quotes"
         if not right:
             raise InvalidRequest(f"{name}: {value!r} is {kind}, or leave it out")
 

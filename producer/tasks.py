@@ -20,7 +20,7 @@ from producer.visit import Caps, Visit
 from rsvpq.mail.errors import ExchangeError, Refused
 from rsvpq.mail.messages import Mailbox
 from rsvpq.policy import Policy
-from rsvpq.settings import ConfigError, PolicySettings
+from rsvpq.settings import ConfigError, PolicySettings, Problem
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.tasks.admission import require_task
@@ -32,7 +32,7 @@ from rsvpq.wiring.parts import Parts
 @app.task(name=contract.SCAN, bind=True, acks_late=True)
 def scan_mailboxes(
     self: Task[Any, Any],
-    mailboxes: Sequence[str] | str = (),
+    mailboxes: Sequence[str] | str | None = None,
     group: str | None = None,
     kind: contract.ScanKind = "scan",
     wanted: Mapping[str, str] | None = None,
@@ -43,7 +43,8 @@ def scan_mailboxes(
     :param kind: ``reconcile`` only looks for unsent answers; ``dry-run``, ``explain``, ``compare`` and ``probe`` only
         report, to the command that follows the results of this run. :param wanted: the messages to explain, as
         ``is_wanted`` takes it. :param policies: the two to compare, as the table ``[policy]`` has them.
-    :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group.
+    :raises ConfigError: the list of mailboxes cannot be read, or has no such mailbox or group; or an empty list of
+        names is given, whose sender has found none, and does not want all.
     :raises ValueError: the kind is unknown.
     """
     if kind not in get_args(contract.ScanKind):
@@ -52,7 +53,9 @@ def scan_mailboxes(
     if kind == "compare":
         lanes.run_results(run).give_policies(policies)
     try:
-        names = [mailboxes] if isinstance(mailboxes, str) else mailboxes
+        names = [mailboxes] if isinstance(mailboxes, str) else mailboxes or []
+        if mailboxes is not None and not names:
+            raise ConfigError([Problem("producer.scan", 0, "mailboxes", "names none; leave it out to scan all")])
         chosen = select(read_mailboxes(now.settings.mailboxes, now.settings), names=names, group=group)
     except ConfigError as error:
         if kind in REPORT_ONLY:

@@ -27,6 +27,9 @@ client.conf.broker_transport_options = {"global_keyprefix": "rsvpq:"}
 client.send_task("producer.scan", kwargs={"mailboxes": ["adele0"]}, queue="scan")
 """
 
+#: What the worker logs of a trigger at its end.
+ENDED = "(?:succeeded|raised)"
+
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
@@ -51,7 +54,7 @@ def wait_for_scans(lanes: Lanes, number: int) -> None:
 
 
 def triggers_logged(stack: Stack, what: str) -> int:
-    """How many triggers the scan worker says that it has received, or that have succeeded."""
+    """How many triggers the scan worker says that it has received, or that have ended."""
     return len(re.findall(rf"Task producer\.scan\[[^\]]+\] {what}", stack.parts["scan"].log.read_text()))
 
 
@@ -82,6 +85,13 @@ def test_flowers_api_scans(stack: Stack, lanes: Lanes, verb: str) -> None:
     wait_for_scans(lanes, before + 1)
 
 
+def test_an_empty_list_of_mailboxes_is_refused_and_not_taken_for_all(stack: Stack) -> None:
+    before = triggers_logged(stack, ENDED)
+    stack.ask_flower("/api/task/send-task/producer.scan", {"kwargs": {"mailboxes": []}})
+    until(lambda: triggers_logged(stack, ENDED) > before, "the trigger has ended")
+    assert "producer.scan: mailboxes: names none; leave it out to scan all" in stack.parts["scan"].log.read_text()
+
+
 def test_flowers_api_refuses_who_has_no_password(stack: Stack) -> None:
     answer = requests.post(f"{stack.flower_url}/api/task/send-task/producer.scan", json={}, timeout=WAIT_S)
     assert answer.status_code == 401
@@ -109,7 +119,7 @@ def test_a_mailbox_that_is_being_scanned_is_not_scanned_twice(stack: Stack, lane
     for _ in range(3):
         assert rsvpq(stack, "scan", "adele0").returncode == 0
     redis: Redis = stack.queue_server.client()
-    until(lambda: triggers_logged(stack, "succeeded") >= triggers + 3, "the triggers have done what they do")
+    until(lambda: triggers_logged(stack, ENDED) >= triggers + 3, "the triggers have done what they do")
     until(lambda: redis.llen(f"{lanes.namespace.prefix}:lane:adele0") == 1, "one scan waits in the lane")
     assert rsvpq(stack, "resume", "mailbox", "adele0").returncode == 0
     wait_for_scans(lanes, before + 1)
