@@ -29,7 +29,7 @@ from rsvpq.tasks.runner import Attempt
 from rsvpq.wiring.parts import Parts
 
 
-@app.task(name=contract.SCAN, bind=True, acks_late=True)
+@app.task(name=contract.SCAN, bind=True, acks_late=True, throws=(ConfigError,))
 def scan_mailboxes(
     self: Task[Any, Any],
     mailboxes: Sequence[str] | str | None = None,

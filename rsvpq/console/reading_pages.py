@@ -1,6 +1,7 @@
 """The pages that only show something."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -102,13 +103,14 @@ class ServerPage(ConsolePage):
     async def get(self) -> None:
         """Show it.
 
-        :raises HTTPError: 404, there is no such server.
+        :raises InvalidRequest: nobody knows such a server. :raises HTTPError: 404, no process has started with it yet.
         """
         name, readings = self.asked("name"), self.console.readings
+        await self.ask(partial(require_server, self.context, name))
         seen = await readings.look()
         server = seen.value.status.servers.get(name)
         if server is None:
-            raise HTTPError(404, f"there is no server {name!r}, or no process has started with it yet")
+            raise HTTPError(404, f"no process has started with the server {name!r} yet")
         known = name in self.context.settings.servers
         limits = await self.ask(partial(control.limits, self.context, "server", name)) if known else ""
         await self.show(
@@ -151,18 +153,21 @@ class MailboxesPage(ConsolePage):
         overview = (await self.console.readings.look()).value
         servers = {*overview.status.servers, *self.context.settings.servers}
         groups = {*(overview.groups or ()), chosen["group"]} - {""}
-        rows = [
+        here = [
             row
             for row in seen.value.rows
-            if choice.returns(row) and chosen["server"] in ("", row.server) and chosen["group"] in ("", row.group)
+            if chosen["server"] in ("", row.server) and chosen["group"] in ("", row.group)
         ]
+        counted = Counter(state for row in here for state in row.states)
         await self.show(
             "mailboxes.html",
             "Mailboxes that are not well",
             refresh_s=_SELDOM_S,
             seen=seen,
             found=seen.value,
-            page=PageOfRows.of(rows, self.asked("page")),
+            unwell=len(here),
+            states_here={state: counted[state] for state in health.STATES if counted[state]},
+            page=PageOfRows.of(list(filter(choice.returns, here)), self.asked("page")),
             chosen=chosen,
             servers=sorted(servers, key=natural),
             groups=sorted(groups, key=natural),

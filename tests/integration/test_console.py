@@ -175,7 +175,8 @@ def test_a_server_shows_its_limits_and_why_its_items_wait(anna: ConsoleClient, l
     shown = text_of(anna.get("/server?name=mail1"))
     assert "server mail1: rate 10/s, burst 20, concurrency 4, as configured" in shown
     assert "mailbox busy 3 in 1" in shown
-    assert anna.get("/server?name=mail9").status_code == 404
+    unknown = anna.get("/server?name=mail9")
+    assert (unknown.status_code, "no server 'mail9'; did you mean mail" in text_of(unknown)) == (400, True)
 
 
 def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: ConsoleClient, lanes: Lanes) -> None:
@@ -183,7 +184,9 @@ def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: C
     shown = text_of(anna.get("/mailboxes"))
     assert "Not well: 2 of 3 mailboxes: paused 1 never 1" in shown
     assert "o'neil" not in text_of(anna.get("/mailboxes?state=never"))
-    assert "o'neil" in text_of(anna.get("/mailboxes?group=legal&server=mail2"))
+    shown = text_of(anna.get("/mailboxes?group=legal&server=mail2"))
+    assert "Not well here: 1: paused 1 " in shown, "as the command says of the same mailboxes"
+    assert "o'neil" in shown
     assert "paused" in text_of(anna.get("/mailbox?name=o%27neil"))
     assert "No mailbox matches" in text_of(anna.get("/mailboxes?state=gone&group=sales"))
     chosen = page_of(anna.get("/mailboxes?state=gone&group=sales")).xpath("//option[@selected]/text()")
