@@ -78,7 +78,8 @@ def check(lag_warning_s: float, lag_critical_s: float, as_json: bool, config_fil
     """
     end = partial(_end, as_json=as_json)
     if lag_warning_s > lag_critical_s:
-        end(Severity.UNKNOWN, "--lag-warning is longer than --lag-critical")
+        longest = f"a lag of {age(lag_warning_s)} is a warning, and one of {age(lag_critical_s)} critical already"
+        end(Severity.UNKNOWN, f"{longest}; let --lag-critical be no less than --lag-warning")
     try:
         reading = InstallationReader(load_settings(config_file)).read()
     except RedisError as error:
@@ -96,7 +97,8 @@ def check(lag_warning_s: float, lag_critical_s: float, as_json: bool, config_fil
 def _text(reading: Reading, found: list[Trouble]) -> str:
     if found:
         return "; ".join(one.text for one in found)
-    waited = f"the oldest item has waited {age(reading.status.oldest_s or 0.0)}"
+    oldest_s = reading.status.oldest_s
+    waited = "nothing waits" if oldest_s is None else f"the oldest item has waited {age(oldest_s)}"
     return "; ".join((reading.force.headline, *_left_alone(reading.status), waited))
 
 
