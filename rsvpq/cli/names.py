@@ -17,8 +17,6 @@ from click.shell_completion import CompletionItem
 
 #: ``scope``: whatever the argument SCOPE before it says.
 NameKind = Literal["server", "group", "mailbox", "scope"]
-#: The column of the list that has the names of a kind.
-_COLUMNS = {"group": "group", "mailbox": "mailbox"}
 
 
 class Name(click.ParamType[str]):
@@ -62,7 +60,7 @@ def _names(kind: str, file: Path) -> list[str]:
         return sorted(settings["servers"])
     listed = file.parent / (os.environ.get("RSVPQ_MAILBOXES") or settings["mailboxes"])
     with listed.open(encoding="utf-8-sig", newline="") as lines:
-        return sorted(_column(_COLUMNS[kind], lines))
+        return sorted(_column(kind, lines))
 
 
 def _column(name: str, lines: Iterable[str]) -> set[str]:

@@ -70,11 +70,8 @@ def require_known(context: OperatorContext, which: Which) -> None:
 
     :raises InvalidRequest, ConfigError: no settings, list, ledger or dead item has its server or its mailbox.
     """
-    for require, only in (
-        (require_server, Which(server=which.server)),
-        (require_mailbox, Which(mailbox=which.mailbox)),
-    ):
-        require(context, only.server or only.mailbox, partial(_any, context, only))
+    require_server(context, which.server, partial(_any, context, Which(server=which.server)))
+    require_mailbox(context, which.mailbox, partial(_any, context, Which(mailbox=which.mailbox)))
 
 
 def _any(context: OperatorContext, which: Which) -> bool:

@@ -17,8 +17,10 @@ def require_server(context: OperatorContext, name: str, recorded: Callable[[], b
     :param recorded: whether these have it, as they may have one that has left the settings; asked last.
     :raises InvalidRequest: nobody knows it.
     """
+    if not name:
+        return
     known = {*context.settings.servers, *context.lanes.snapshot.servers()}
-    if name and name not in known and not recorded():
+    if name not in known and not recorded():
         raise InvalidRequest(f"no server {name!r}; {did_you_mean(name, known)}")
 
 

@@ -63,23 +63,19 @@ def scan(context: OperatorContext, scope: Scope, name: str, reason: str) -> list
     :raises ConfigError: the list has no such mailbox, or no mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
-    listed = read_mailboxes(context.settings.mailboxes, context.settings)
-    chosen: Sequence[Mailbox] = select(
-        listed, names=[name] if scope == "mailbox" else (), group=name if scope == "group" else None
-    )
+    names, group = (name,) if scope == "mailbox" else (), name if scope == "group" else None
+    selection = Selection(names, group, everything=scope in ("all", "server"))
+    chosen = selection.mailboxes(context.settings)
     if scope == "server":
         chosen = [mailbox for mailbox in chosen if mailbox.server == name]
     if not chosen:
         raise InvalidRequest(f"no mailbox of the list is on the server {name!r}" if name else "the list is empty")
-    arguments: dict[str, object] = {}
-    if scope == "group":
-        arguments = {"group": name}
-    elif scope != "all":
-        arguments = {"mailboxes": [mailbox.name for mailbox in chosen]}
+    if scope == "server":
+        selection = Selection(tuple(mailbox.name for mailbox in chosen))
     context.lanes.controls.log_action(
         context.action("scan", scope, name, why=reason, values={"mailboxes": len(chosen)})
     )
-    done = trigger_chosen(context, "scan", chosen, arguments)
+    done = trigger_chosen(context, "scan", chosen, selection.arguments(chosen))
     return [done.text, *done.warnings]
 
 
