@@ -104,10 +104,18 @@ async def browser_tab(chromium: str, directory: Path) -> AsyncIterator[Tab]:
         try:
             yield tab
         finally:
-            socket.close()
+            await _close(socket)
     finally:
         process.terminate()
         process.wait(WAIT_S)
+
+
+async def _close(socket: WebSocketClientConnection) -> None:
+    """Close the connection, and wait until it is closed."""
+    # close() only sends a message. What is open when the loop ends, the garbage collector finds during another test.
+    socket.close()
+    while await socket.read_message() is not None:
+        pass
 
 
 def _page(address: str) -> str | None:
