@@ -47,7 +47,8 @@ chaos: $(VENV)/dev.stamp
 	  $(if $(KILLS),--kills $(KILLS)) $(if $(WRITE),--write)
 
 ## bench: rsvpq measured beside other programs that do the same (WRITE=1 puts the tables into docs/performance.md, QUICK=1
-## is small and proves nothing, ROUNDS=5, MESSAGES=500, PARTS="answering ews scale memory idle fairness")
+## is small and proves nothing, ROUNDS=5, MESSAGES=500, PARTS="answering ews scale memory idle fairness"; PARTS=outage takes
+## more than half an hour, and runs only if it is named)
 bench: $(VENV)/bench.stamp
 	@$(BIN)/python -m benchmarks $(PARTS) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MESSAGES),--messages $(MESSAGES)) \
 	  $(if $(QUICK),--quick) $(if $(WRITE),--write)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import answering, ews, fairness, idle, machine, memory, scale
+from benchmarks import answering, ews, fairness, idle, machine, memory, outage, scale
 from benchmarks.arms.run import ARMS
 from benchmarks.stub_server import Failed
 from benchmarks.tables import Table, write
@@ -18,6 +18,8 @@ from testbed.processes import PartFailed
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 #: Whatever ends the benchmarks ends what they started.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: It takes more than half an hour, so it has to be asked for.
+_LONG = "outage"
 Part = Callable[[argparse.Namespace], list[Table]]
 
 
@@ -61,7 +63,7 @@ def _interrupt(*_: object) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(_PARTS)} (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(_PARTS)} (default: all but {_LONG})")
     parser.add_argument("--rounds", type=int, help="rounds of each measurement (default 5; 1 with --quick)")
     parser.add_argument("--messages", type=int, default=500, help="answers measured in a run (default %(default)s)")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=[*ARMS], help="what answers (default: all)")
@@ -71,7 +73,7 @@ def _options() -> argparse.Namespace:
     unknown = [name for name in options.parts if name not in _PARTS]
     if unknown:
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(_PARTS)}")
-    options.parts = options.parts or list(_PARTS)
+    options.parts = options.parts or [name for name in _PARTS if name != _LONG]
     options.rounds = options.rounds or (1 if options.quick else 5)
     return options
 
@@ -109,6 +111,11 @@ def _fairness(options: argparse.Namespace) -> list[Table]:
     return fairness.run(quick if options.quick else fairness.Size(), say)
 
 
+def _outage(options: argparse.Namespace) -> list[Table]:
+    quick = outage.Size(outage_s=6, mailboxes=6, invite_every_s=1, scan_every_s=2)
+    return outage.run(quick if options.quick else outage.Size(), say)
+
+
 _PARTS: Mapping[str, Part] = {
     "answering": _answering,
     "ews": _ews,
@@ -116,6 +123,7 @@ _PARTS: Mapping[str, Part] = {
     "memory": _memory,
     "idle": _idle,
     "fairness": _fairness,
+    _LONG: _outage,
 }
 
 if __name__ == "__main__":

@@ -147,6 +147,15 @@ def test_fairness_is_measured_with_and_without_a_deep_mailbox() -> None:
     assert pace["violations: mailboxes"] == pace["the server"] == "0"
 
 
+def test_an_outage_is_measured_on_servers_that_fail_and_on_one_that_is_well() -> None:
+    output = bench("outage")
+    answers, ends = cells(output, "answers during the outage"), cells(output, "dead, answered twice, lost")
+    assert answers["WebDAV, 500"] == answers["EWS, 500"] == "0"
+    assert number(answers["WebDAV, well"]) > 0
+    assert {ends[server] for server in ("WebDAV, 500", "EWS, 500", "WebDAV, well")} == {"0, 0, 0"}
+    assert number(cells(output, "requests that waited at the end")["EWS, 500"]) >= 12
+
+
 def test_an_answer_is_seen_once(stub: StubServer) -> None:
     assert (accept(stub), send(stub)) == (200, 201)
     stub.require(answered=1)
