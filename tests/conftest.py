@@ -1,5 +1,6 @@
 """What several kinds of tests share: servers of their own, and an environment that cannot leak in."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -57,6 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("RSVPQ_", "SIMULATOR_"))]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _found_where_it_was_left_open() -> Iterator[None]:
+    """Let a file that leaves a socket open fail itself, and not the test that runs when the garbage collector does."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
