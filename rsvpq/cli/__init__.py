@@ -1,8 +1,8 @@
 """The command ``rsvpq``: uses the queue (by task name) and the lanes; imports neither producer nor workers.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage or settings, 3 partial failure (``doctor``, ``scan --dry-run``,
-``explain``) or a difference (``policy diff``); those of ``check`` are a Nagios plugin's. Data goes to stdout, errors
-and notes to stderr: docs/cli.md.
+``explain``) or a difference (``policy diff``), 130 ended by Ctrl-C; those of ``check`` are a Nagios plugin's. Data goes
+to stdout, errors and notes to stderr: docs/cli.md.
 """
 
 import errno
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -58,6 +59,14 @@ class _Commands(click.Group):
         for name in [cmd_name] if cmd_name in _MODULES else _MODULES:
             self.add_command(getattr(import_module(f"rsvpq.cli.{_MODULES[name]}"), name))
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; let one that Ctrl-C has ended be known by its exit code, which click's own does not do."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            ctx.exit(130)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -112,7 +112,7 @@ def audit(
     log = AuditLog(lanes)
     most = _TABLE_LIMIT if limit is None and form == "table" else limit
     records = _Counted(_records(log, wanted, most, follow=follow))
-    with suppress(KeyboardInterrupt):  # this is how --follow ends
+    with suppress(KeyboardInterrupt) if follow else nullcontext():  # this is how --follow ends
         _FORMS[form](records)
     if not records.number and not follow:
         say("no records match")

@@ -27,10 +27,10 @@ def probe_all(
         raise click.UsageError("no mailbox of the list is in that group on that server")
     arguments = {"mailboxes": [one.name for one in chosen]} if servers else selection.arguments(chosen)
     action = context.action("probe", "all", "", values={"mailboxes": len(chosen)})
-    following = follow(context, "probe", chosen, arguments, action, timeout_s)
     probed: list[ProbedMailbox] = []
     by_name = {one.name: one for one in chosen}
     with interruptible(), Progress(len(chosen)) as progress:
+        following = follow(context, "probe", chosen, arguments, action, timeout_s)
         for ended in following.results():
             progress.show(len(following.ended) + len(following.problems))
             if ended is not None:

@@ -23,10 +23,10 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
     settings = context.settings
     chosen = selection.mailboxes(settings)
     action = context.action("dry-run", "all", "", values={"mailboxes": len(chosen)})
-    following = follow(context, "dry-run", chosen, selection.arguments(chosen), action, timeout_s)
     groups = {mailbox.name: mailbox.group for mailbox in chosen}
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():
+        following = follow(context, "dry-run", chosen, selection.arguments(chosen), action, timeout_s)
         with Progress(len(chosen)) as progress:
             for ended in following.results():
                 progress.show(len(following.ended) + len(following.problems))

@@ -68,8 +68,8 @@ def explain(  # noqa: PLR0913 - one argument for each option
     wanted = {name: value for name, value in (("uid", uid), ("subject", subject), ("item", item)) if value}
     arguments = {"mailboxes": [chosen.name], "wanted": wanted}
     action = context.action("explain", "mailbox", chosen.name)
-    following = follow(context, "explain", [chosen], arguments, action, timeout_s)
     with interruptible():
+        following = follow(context, "explain", [chosen], arguments, action, timeout_s)
         ended = next(filter(None, following.results()), None)
     # The explanations of messages in the Inbox, and how many messages match there.
     explained, matching = (ended.found, ended.counts.get("matching", 0)) if ended else ([], 0)

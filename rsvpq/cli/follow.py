@@ -202,11 +202,11 @@ def follow(
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """End only the wait at Ctrl-C, not what was triggered."""
+    """End only the wait at Ctrl-C, not what was triggered: from before the trigger on."""
     try:
         yield
     except KeyboardInterrupt:
-        say("\ninterrupted; the run goes on in the queue, and changes nothing in any mailbox")
+        say("\ninterrupted; once triggered, the run goes on in the queue, and changes nothing in any mailbox")
         sys.exit(130)
 
 

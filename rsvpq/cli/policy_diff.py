@@ -106,9 +106,9 @@ def _compare(
     policies = [one.model_dump(mode="json", exclude_unset=True) for one in (context.settings.policy, after)]
     action = context.action("policy-diff", "all", "", values={"mailboxes": len(chosen)})
     arguments = {**selection.arguments(chosen), "policies": policies}
-    following = follow(context, "compare", chosen, arguments, action, timeout_s)
     found = PolicyChanges()
     with interruptible(), Progress(len(chosen)) as progress:
+        following = follow(context, "compare", chosen, arguments, action, timeout_s)
         for ended in following.results():
             progress.show(len(following.ended) + len(following.problems))
             if ended is not None:

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -86,7 +86,7 @@ def status(
     def shown(now: Status, width: int | None, height: int | None = None) -> RenderableType:
         return picture(now, look(), covered(), width, height, revision(), part=bool(group))
 
-    with suppress(KeyboardInterrupt):  # this is how --watch ends
+    with suppress(KeyboardInterrupt) if every_s else nullcontext():  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
                 force = {**look().to_dict(revision()), "coverage": covered().to_dict()}

@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+import socket
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ from rsvpq.audit.record import operator
 from rsvpq.cli import commands
 from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
+from testbed.processes import WAIT_S, Part
 from tests.integration.test_dead_command import ADELE, kill
 from tests.support.installation import Installation, report_processes
 
@@ -53,6 +56,20 @@ RECORDED = {
     *(("dead", "retry"), ("dead", "drop"), ("drafts", "send"), ("policy", "diff"), ("doctor",)),
     *(("config", "apply"), ("mailboxes", "import")),
 }
+
+
+@pytest.mark.parametrize("words", [("status",), ("audit",), ("mailboxes",)], ids=" ".join)
+def test_a_command_that_is_interrupted_says_so_by_its_exit_code(words: tuple[str, ...], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        installation = Installation(tmp_path, f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        environment = installation.environment
+        command = Part("rsvpq", installation.command(*words), log=tmp_path / "log", env=environment)
+        silent.settimeout(WAIT_S)
+        asked, _ = silent.accept()
+        with asked:
+            command.signal(signal.SIGINT)
+            assert command.process.wait(WAIT_S) == 130
+        assert command.log.read_text() == "\ninterrupted\n"
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words != ALONE], ids=" ".join)
