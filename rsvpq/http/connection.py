@@ -116,8 +116,8 @@ class Connection:
         self._cookies = CookieJar() if keep_cookies else None
         self._listings = listings
         self._dropped_cookies = dropped_cookies
-        #: Is told of each handshake. It must not lead back to the owner of the connection: in a cycle of references,
-        #: only the collector would close it.
+        #: The certificate of the last handshake. A value that is read, and not a callback: one that led back to the
+        #: owner of the connection would be a cycle of references, in which only the collector closes the socket.
         self.certificate = SeenCertificate()
 
     def send(self, request: HttpRequest, until: float) -> HttpResponse:
