@@ -26,7 +26,7 @@ from tests.support.file_limit import no_more_files
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock
 from tests.unit.test_earlier_payloads import EARLIER, MESSAGE
-from workers.at_once import Response
+from workers.at_once import GivenAnswer
 
 ADELE, LISTED = Mailbox("adele", "mail1", "sales"), ListedMailbox("adele", "mail1", "sales")
 ADDRESS = ("/exchange/adele/Inbox/1.EML", "")
@@ -363,12 +363,12 @@ def test_what_an_earlier_version_has_offered_is_worked_with_its_journal(desk: De
     assert [(start.id, start.journal) for start in desk.worked] == [(earlier.id, {"accept": []})]
 
 
-@pytest.mark.parametrize("response", [Response(1_772_000_000.1, 1_772_000_180.25, 2, "token"), Response(1.5, 0)])
-def test_an_answer_in_one_step_that_was_begun_is_let_in_with_its_fact(desk: Desk, response: Response) -> None:
+@pytest.mark.parametrize("response", [GivenAnswer(1_772_000_000.1, 1_772_000_180.25, 2, "token"), GivenAnswer(1.5, 0)])
+def test_an_answer_in_one_step_that_was_begun_is_let_in_with_its_fact(desk: Desk, response: GivenAnswer) -> None:
     fact = response.to_fact()
     assert desk.carry(desk.offer(item_of(), journal=json.dumps({"tentative": fact}))) == "answered"
     (start,) = desk.worked
-    assert Response.parse(start.journal["tentative"]) == response
+    assert GivenAnswer.parse(start.journal["tentative"]) == response
 
 
 @pytest.mark.parametrize("journal", [{}, json.loads(BEGUN)], ids=["new", "begun"])
