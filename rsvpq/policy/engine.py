@@ -96,7 +96,7 @@ class _Evaluation:
         )
         observed = case.policy.mode == "observe"
         # A change of the meeting's text changes only its stamp.
-        again = settled is not None and any(one.version.sequence == case.message.sequence for one in settled.each)
+        again = settled is not None and any(one.edition.sequence == case.message.sequence for one in settled.each)
         text = answer_text(case.policy, found.action, found.rule, case.facts.mailbox)
         return Decision(found.action, found.reason, found.rule, frozenset(self.needs), observed, again, text)
 

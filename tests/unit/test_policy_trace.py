@@ -33,9 +33,9 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
         "passed   guard past, by the rule of the series: not a series that has begun",
         "passed   guard calendar-unknown: the calendar was read",
         "passed   guard own-meeting in the calendar: the calendar does not show the mailbox as its organizer",
-        "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",
+        "passed   guard out-of-date in the calendar: the calendar has no newer edition of this meeting",
         "passed   guard other-organizer: the calendar does not have this meeting",
-        "passed   guard already-answered: this version of the meeting is not known to be answered",
+        "passed   guard already-answered: this edition of the meeting is not known to be answered",
         "passed   guard details-only: the update is first",
         "passed   rule too-long: longer_than = 2h, but is 1h",
         "passed   rule far: starts_after = 90d, but is 6d 21h",
@@ -84,5 +84,5 @@ def test_it_says_no_more_of_another_copy_than_is_known() -> None:
     trace = explain(policy(), message(), facts(settled=settled()), NOW)
     assert trace.steps[-1].why == (
         "an answer to another message about it was begun (decline): that message is answered, is being answered, "
-        "or was given up (see 'rsvpq dead'); it has the same version"
+        "or was given up (see 'rsvpq dead'); it is the same edition"
     )
