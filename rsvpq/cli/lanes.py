@@ -85,7 +85,7 @@ def pause(
 @json_option
 @config_option
 def resume(scope: Scope, name: str, reason: str, who: str, as_json: bool, config_file: Path | None) -> None:
-    """Undo a pause of the same scope; this also ends a hold (a backoff) of that server or mailbox.
+    """Undo a pause of the same scope; this also ends a hold of that server or mailbox.
 
     'resume all' reads only [redis] of the settings.
     """
