@@ -54,7 +54,7 @@ _most = click.option(
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 _all = click.option("--all", "everything", is_flag=True, help="All dead items, or all that match the other options.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation of --all.")
-_why = click.option("--why", default="", help="Reason to record in the audit.")
+_why = click.option("--why", default="", help="Why, for the audit.")
 
 
 def _settling(command: _Command) -> Callable[..., Any]:

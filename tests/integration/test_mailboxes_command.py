@@ -421,7 +421,7 @@ def test_an_import_is_in_the_audit(installation: Installation) -> None:
     export.write_text("dn: CN=Carla\nmailNickname: carla\nhomeMDB: CN=DB7,CN=Databases,DC=example\n")
     ended = installation.rsvpq(
         *("mailboxes", "import", "--ldif", str(export), "--yes", "--map", "DB7=mail2", "--keep-missing"),
-        *("--group", "new", "--reason", "May"),
+        *("--group", "new", "--why", "May"),
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (installation.directory / "mailboxes.csv").read_text().endswith("o'neil,mail2,legal\ncarla,mail2,new\n")
