@@ -104,7 +104,7 @@ class Visit:
         return Inbox(messages, self.newest(messages), unreadable)
 
     def newest(self, messages: Sequence[MeetingMessage]) -> Newest:
-        """Return the newest edition of each meeting in the Inbox, by who is internal to the policy."""
+        """Return the newest edition of each meeting in the Inbox; the policy says which senders are internal."""
         ours = partial(is_internal, mailbox=self.mailbox.name, internal_domains=self.policy.internal_domains)
         return Newest(messages, ours)
 

@@ -211,7 +211,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
-    """Yield a longest delay that no item can come to: an outage would then outlast the attempts much sooner."""
+    """Yield a longest delay that no item reaches: an outage would then outlast the attempts much sooner."""
     retry = loaded.settings.retry
     if retry.longest_reached < retry.longest_delay:
         text = f"{retry.longest_delay} is never reached with {retry.attempts} attempts: the longest is"

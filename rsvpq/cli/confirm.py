@@ -34,7 +34,7 @@ def confirm(
 ) -> None:
     """Confirm that rsvpq may answer, once 'rsvpq scan --dry-run' shows what you want.
 
-    Until then rsvpq only observes, even with mode = "respond". With --group this is true of all other groups. An answer
+    Until then rsvpq only observes, even with mode = "respond". With --group all other groups stay observed. An answer
     that was sent cannot be recalled; a response that was processed is moved to Deleted Items.
     """
     context = open_context(load_settings(config_file), who=who)

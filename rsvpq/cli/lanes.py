@@ -105,7 +105,7 @@ def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
 @click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
 @click.argument("name", type=Name("scope"), required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
-@click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
+@click.option("--burst", type=click.IntRange(min=1), help="How many may run at once after a pause.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
 @click.option("--reset", is_flag=True, help="Restore the configured limits.")
 @why_option

@@ -28,7 +28,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     for value in values:
         theirs, equals, ours = value.rpartition("=")
         if not (theirs and equals and ours):
-            raise click.BadParameter(f"{value!r} has no form THEIRS=OURS, such as MAIL1=hq1")
+            raise click.BadParameter(f"{value!r} does not have the form THEIRS=OURS, such as MAIL1=hq1")
         pairs[theirs] = ours
     return pairs
 

@@ -214,7 +214,7 @@ class ConsolePage(RequestHandler):
 
 
 class NotFound(ConsolePage):
-    """Everything that is not there; who is not logged in learns nothing about what is."""
+    """Everything that is not there; without a login nobody learns what is."""
 
     def get(self) -> None:
         """Refuse.

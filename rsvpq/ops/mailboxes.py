@@ -291,7 +291,7 @@ class _Known:
             are = f"{counted(self.dead.count, 'item')} {'is' if self.dead.count == 1 else 'are'} dead"
             which = f"--mailbox {quote(self.name)}"
             remedy = f"rsvpq dead list {which}; once the cause is repaired: rsvpq dead retry --all {which}"
-            yield Symptom("dead", self.dead.since_s, f"{are}, the last one by: {self.dead.reason}", remedy)
+            yield Symptom("dead", self.dead.since_s, f"{are}, the last because of: {self.dead.reason}", remedy)
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""

@@ -684,7 +684,7 @@ def test_two_installations_at_the_same_time_give_one_answer(site: EwsSite, addre
 
 
 def result_of(worker: EwsWorker) -> str:
-    """What an attempt comes to."""
+    """The result of an attempt."""
     try:
         return worker.run().result
     except ExchangeError as error:
