@@ -1,6 +1,6 @@
 """Process one cancellation: remove the canceled meeting from the calendar, and the message from the Inbox.
 
-Some servers have an operation for this. Outlook Web Access has a button whose command is not known, so there both are
+Some servers have an operation for this. Others have a button whose command is not known; there both are
 moved: first the appointment goes to Deleted Items, where a person can get it back, then the message. Doing this twice
 is harmless, but removing the wrong appointment is not. So an appointment is removed only if message and calendar show
 that it is the one that was canceled.

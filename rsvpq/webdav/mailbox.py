@@ -355,6 +355,10 @@ class WebDavMailbox:
             raise Refused(response.redirected)
         return response.body
 
+    def draft_name(self, stem: str) -> str:
+        """Return the name of a message in Drafts, as the store itself names messages."""
+        return f"{stem}.EML"
+
     def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:
         """Store a message in Drafts under a name that the caller chose; overwrite any message with that name.
 
