@@ -69,14 +69,14 @@ def mailboxes(
         say(f"none is {state}")
 
 
-@mailboxes.command()
+@mailboxes.command("show")
 @click.argument("name", type=Name("mailbox"))
 @json_option
 @config_option
-def show(name: str, as_json: bool, config_file: Path | None) -> None:
+def show_mailbox(name: str, as_json: bool, config_file: Path | None) -> None:
     """Show one mailbox: whether it is well, its last scan, and what waits in its lane."""
     with usage():
-        found = health.show(open_context(load_settings(config_file)), name)
+        found = health.show_mailbox(open_context(load_settings(config_file)), name)
     if as_json:
         print_document(found)
     else:

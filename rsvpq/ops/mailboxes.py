@@ -184,7 +184,7 @@ def _urgency(row: MailboxHealth) -> tuple[int, str]:
     return STATES.index(row.states[0]) if row.symptoms else len(STATES), row.mailbox.casefold()
 
 
-def show(context: OperatorContext, name: str) -> dict[str, Any]:
+def show_mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
     """Return everything about one mailbox: its symptoms, what stops it, what its last scan found, and its lane.
 
     The lane is as :func:`rsvpq.ops.look.mailbox` returns it.

@@ -5,7 +5,7 @@ Start reading at :func:`rsvpq.policy.engine.decide`. ``docs/policy.md`` describe
 
 from rsvpq.mail.editions import Edition
 from rsvpq.policy.decision import Action, Decision, Left, Need, Reason, answer_to
-from rsvpq.policy.engine import Trace, TraceStep, decide, explain, held_for
+from rsvpq.policy.engine import Trace, TraceStep, decide, held_for, trace_decision
 from rsvpq.policy.facts import CalendarView, Facts, Newest
 from rsvpq.policy.organizer import arranged, is_from, is_internal
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
@@ -28,8 +28,8 @@ __all__ = [
     "answer_to",
     "arranged",
     "decide",
-    "explain",
     "held_for",
     "is_from",
     "is_internal",
+    "trace_decision",
 ]

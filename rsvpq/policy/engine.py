@@ -68,7 +68,7 @@ def held_for(why: str) -> Trace:
     return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (TraceStep("deciding", "matched", why),))
 
 
-def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
+def trace_decision(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
     """Decide as :func:`decide` does, and return every step of the evaluation."""
     evaluation = _Evaluation(Case(policy, message, facts, now), tracing=True)
     decision = evaluation.decision()
