@@ -6,7 +6,7 @@ from typing import Any
 
 from rsvpq.mail.calendar import Appointment, ResponseStatus
 from rsvpq.mail.drafts import was_edited
-from rsvpq.mail.editions import Version, answer_marker
+from rsvpq.mail.editions import Edition, answer_marker
 from rsvpq.mail.errors import Changed, Gone, Transient, Unknown, Unsettled
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
 from rsvpq.mail.ports import Clear
@@ -209,5 +209,5 @@ class DraftedAnswer:
         of_another = isinstance(found, Appointment) and bool(found.occurrence) is not bool(self._request.occurrence)
         if of_another or not isinstance(found, Appointment):  # the calendar has the series, or no appointment
             return "commanded" in self._journal and (found is not None or self._verdict is Verdict.DECLINE)
-        is_this = not Version(found.sequence).is_older_than(Version(self._request.sequence))
+        is_this = not Edition(found.sequence).is_older_than(Edition(self._request.sequence))
         return is_this and found.response is not ResponseStatus.NOT_RESPONDED

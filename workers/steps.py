@@ -1,6 +1,6 @@
 """Choose the next step of an answer that was begun: a pure function of what journal and mailbox show.
 
-An answer has two effects and no transaction: OWA's command writes a draft, and a MOVE sends it. A worker may die before
+An answer has two effects and no transaction: a command writes a draft, and moving it sends it. A worker may die before
 or after each of them, an HTTP response may be lost, and a server may show its effect late. The function implements the
 table of ``docs/reliability.md`` row by row.
 """

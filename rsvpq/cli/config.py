@@ -18,7 +18,7 @@ import click
 from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document
-from rsvpq.cli.options import json_option, who_option
+from rsvpq.cli.options import json_option, who_option, why_option
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.ops import InvalidRequest, configuration, open_context
@@ -86,7 +86,7 @@ def config_check(as_json: bool, config_file: Path | None) -> None:
 
 
 @config.command("apply")
-@click.option("--reason", default="", help="Recorded in the audit.")
+@why_option
 @click.option("--no-wait", is_flag=True, help="Do not wait until the processes have taken them up.")
 @who_option
 @json_option
@@ -211,7 +211,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
 
 
 def _unreached_delay(loaded: LoadedSettings) -> Iterator[Problem]:
-    """Yield a longest delay that no item can come to: an outage would then outlast the attempts much sooner."""
+    """Yield a longest delay that no item reaches: an outage would then outlast the attempts much sooner."""
     retry = loaded.settings.retry
     if retry.longest_reached < retry.longest_delay:
         text = f"{retry.longest_delay} is never reached with {retry.attempts} attempts: the longest is"

@@ -54,7 +54,7 @@ _most = click.option(
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 _all = click.option("--all", "everything", is_flag=True, help="All dead items, or all that match the other options.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation of --all.")
-_why = click.option("--why", default="", help="Reason to record in the audit.")
+_why = click.option("--why", default="", help="Why, for the audit.")
 
 
 def _settling(command: _Command) -> Callable[..., Any]:
@@ -104,14 +104,14 @@ def summarize_dead(which: dead_items.Which, most: int, as_json: bool, config_fil
         say("no dead items" if which == dead_items.Which() else "no dead item matches")
 
 
-@dead.command()
+@dead.command("show")
 @click.argument("item_id", metavar="ID")
 @json_option
 @config_option
-def show(item_id: str, as_json: bool, config_file: Path | None) -> None:
+def show_item(item_id: str, as_json: bool, config_file: Path | None) -> None:
     """Show all about one dead item: what its journal proves, what to check, and its audit records."""
     with usage():
-        found = dead_items.show(open_context(load_settings(config_file)), item_id)
+        found = dead_items.show_item(open_context(load_settings(config_file)), item_id)
     if as_json:
         print_document(found)
     else:

@@ -10,7 +10,7 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, time_ms, to_seconds, who_option
+from rsvpq.cli.options import json_option, not_empty, time_ms, to_seconds, who_option, why_option
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
 from rsvpq.ops.confirmation import unused
@@ -19,7 +19,6 @@ from rsvpq.text import printable
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "group", "mailbox"]))
 _name = click.argument("name", type=Name("scope"), required=False, default="")
-_why = click.option("--reason", default="", help="Recorded in the audit.")
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def usage() -> Iterator[None]:
 @click.command()
 @_scope
 @_name
-@click.option("--reason", default=control.PAUSED, help="Shown in the status, and recorded in the audit.")
+@click.option("--why", "--reason", "reason", default=control.PAUSED, help="Why, for the status and the audit.")
 @click.option(
     "--for", "for_s", metavar="DURATION", callback=to_seconds, help="End it after DURATION, such as 90s or 2h."
 )
@@ -80,12 +79,12 @@ def pause(
 @click.command()
 @_scope
 @_name
-@_why
+@why_option
 @who_option
 @json_option
 @config_option
 def resume(scope: Scope, name: str, reason: str, who: str, as_json: bool, config_file: Path | None) -> None:
-    """Undo a pause of the same scope; this also ends a hold (a backoff) of that server or mailbox.
+    """Undo a pause of the same scope; this also ends a hold of that server or mailbox.
 
     'resume all' reads only [redis] of the settings.
     """
@@ -106,10 +105,10 @@ def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
 @click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
 @click.argument("name", type=Name("scope"), required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
-@click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
+@click.option("--burst", type=click.IntRange(min=1), help="How many may run at once after a pause.")
 @click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
 @click.option("--reset", is_flag=True, help="Restore the configured limits.")
-@_why
+@why_option
 @who_option
 @json_option
 @config_option

@@ -11,7 +11,7 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, who_option
+from rsvpq.cli.options import json_option, not_empty, who_option, why_option
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
 from rsvpq.settings.list_import import Places
@@ -28,7 +28,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     for value in values:
         theirs, equals, ours = value.rpartition("=")
         if not (theirs and equals and ours):
-            raise click.BadParameter(f"{value!r} has no form THEIRS=OURS, such as MAIL1=hq1")
+            raise click.BadParameter(f"{value!r} does not have the form THEIRS=OURS, such as MAIL1=hq1")
         pairs[theirs] = ours
     return pairs
 
@@ -49,7 +49,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option("--keep-missing", is_flag=True, help="Remove none that the export lacks.")
 @click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Remove up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")
-@click.option("--reason", default="", help="Recorded in the audit.")
+@why_option
 @who_option
 @json_option
 @config_option

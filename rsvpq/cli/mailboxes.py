@@ -69,14 +69,14 @@ def mailboxes(
         say(f"none is {state}")
 
 
-@mailboxes.command()
+@mailboxes.command("show")
 @click.argument("name", type=Name("mailbox"))
 @json_option
 @config_option
-def show(name: str, as_json: bool, config_file: Path | None) -> None:
+def show_mailbox(name: str, as_json: bool, config_file: Path | None) -> None:
     """Show one mailbox: whether it is well, its last scan, and what waits in its lane."""
     with usage():
-        found = health.show(open_context(load_settings(config_file)), name)
+        found = health.show_mailbox(open_context(load_settings(config_file)), name)
     if as_json:
         print_document(found)
     else:
@@ -105,7 +105,7 @@ def _totals(found: health.Examined) -> str:
     if not found.mailboxes:
         return "there is no such mailbox"
     if not found.unwell and (found.missing or found.obstacles):
-        return f"{counted(found.mailboxes, 'mailbox')} without a symptom, and not all of this is worked:"
+        return f"{counted(found.mailboxes, 'mailbox')} without a symptom, but not all of them are worked:"
     if not found.unwell:
         return f"{counted(found.mailboxes, 'mailbox')}, all well"
     states = ", ".join(f"{state} {count}" for state, count in found.states.items())
@@ -126,7 +126,7 @@ def _words(symptom: health.Symptom) -> tuple[str, str]:
 
 
 def _print_rows(rows: list[tuple[str, ...]]) -> None:
-    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is.
+    """Print a table that fits the terminal; elsewhere a line for each row, however long it is.
 
     Where a terminal has no room for columns, reasons and remedies have lines of their own: commands can be copied.
     """

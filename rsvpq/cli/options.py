@@ -54,6 +54,8 @@ who_option = click.option(
     callback=_claimed,
     help="Your name for the audit.  [default: RSVPQ_OPERATOR, else the user of this process]",
 )
+#: ``--reason`` stays beside it, and is a filter of 'rsvpq dead' only.
+why_option = click.option("--why", "--reason", "reason", default="", help="Why, for the audit.")
 timeout_option = click.option(
     "--timeout",
     "timeout_s",

@@ -47,7 +47,7 @@ def drafts() -> None:
 @config_option
 def list_drafts(as_json: bool, config_file: Path | None) -> None:
     """List the unclear drafts that the last scan of each mailbox found."""
-    rows = held_drafts.rows(open_context(load_settings(config_file)))
+    rows = held_drafts.draft_rows(open_context(load_settings(config_file)))
     if as_json:
         print_document({"drafts": rows})
     elif not rows:

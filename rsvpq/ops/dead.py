@@ -78,7 +78,7 @@ def _any(context: OperatorContext, which: Which) -> bool:
     return any(map(which, context.lanes.dead_items.all()))
 
 
-def rows(context: OperatorContext, which: Which, most: int | None = None) -> list[dict[str, Any]]:
+def dead_rows(context: OperatorContext, which: Which, most: int | None = None) -> list[dict[str, Any]]:
     """Return the rows of a list of the items that :func:`find` returns.
 
     Same errors as :func:`find` and :func:`require_known`.
@@ -100,7 +100,7 @@ def rows_and_groups(
 
 def list_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
     """Return ``total``, how many items match, and ``dead``, their :func:`rows`."""
-    return {"dead": rows(context, which, most), "total": count(context.lanes, which)}
+    return {"dead": dead_rows(context, which, most), "total": count(context.lanes, which)}
 
 
 def summary_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def count(lanes: Lanes, which: Which) -> int:
     return sum(map(which, lanes.dead_items.all()))
 
 
-def show(context: OperatorContext, item_id: str) -> dict[str, Any]:
+def show_item(context: OperatorContext, item_id: str) -> dict[str, Any]:
     """Return everything about one dead item, with its audit records, oldest first.
 
     :raises InvalidRequest: no such item is dead.

@@ -171,7 +171,9 @@ def write_files(files: Mapping[Path, tuple[str, int]], *, force: bool = False) -
             raise InvalidRequest(f"{path} is there already; --force replaces it") from None
         except OSError as error:
             fresh.unlink(missing_ok=True)
-            raise InvalidRequest(f"{path} cannot be written ({error.strerror}); run this as who may") from None
+            raise InvalidRequest(
+                f"{path} cannot be written ({error.strerror}); run this as a user that may write there"
+            ) from None
         yield path
 
 

@@ -40,9 +40,9 @@ class ListImport:
     changes: ListChanges
 
     def require_consent(self, allowed: int = 0) -> None:
-        """Require that no more mailboxes of a server leave the list than without a word, or than the operator allows.
+        """Check that no more mailboxes leave the list than may do so unasked, or than the operator allows.
 
-        :raises InvalidRequest: more would.
+        :param allowed: how many the operator allows. :raises InvalidRequest: more would.
         """
         removed, listed = len(self.changes.removed), sum(self.listed.values())
         if removed <= allowed:

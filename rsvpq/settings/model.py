@@ -85,7 +85,7 @@ class RetrySettings(_Table):
 
     @property
     def longest_reached(self) -> Duration:
-        """The longest delay that an item can come to."""
+        """The longest delay that an item can reach."""
         return Duration(min(self.longest_delay.seconds, self.first_delay.seconds * 2.0 ** max(0, self.attempts - 2)))
 
     @field_validator("longest_delay")

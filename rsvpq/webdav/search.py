@@ -34,7 +34,7 @@ _OVERHEAD = 500
 _TOO_LARGE = {HTTPStatus.TOO_EARLY, HTTPStatus.INSUFFICIENT_STORAGE}
 #: A possible status for a SEARCH with a Range beyond the last row (evolution-exchange reads it as "no results").
 _NO_ROWS = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
-_XML = {"Content-Type": "text/xml; charset=utf-8"}
+_XML = wire.XML_BODY
 
 
 def identity(row: Row) -> str:

@@ -218,7 +218,7 @@ class LaneMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.deliveries())
     @rule(pick=picks, at_once=st.booleans(), lost=lost)
     def throw_away(self, pick: int, at_once: bool, lost: bool) -> None:
-        """A worker is handed a delivery and does not call its task, as when it was revoked; or one that is none."""
+        """A worker is handed a delivery and does not call its task, as when it was revoked, or cannot be read."""
         item, _ = self.deliveries()[pick % len(self.deliveries())]
         self.say("refuse", partial(self._refuse, item, at_once), lost=lost)
         for other in list(self.model.items.values()):

@@ -229,7 +229,7 @@ def test_where_nobody_takes_from_a_queue_no_mailbox_is_said_to_be_well(installat
     (missing,) = examined(installation)["missing"]
     assert missing.startswith(f"no worker takes from the queue {queue}; start one: celery ")
     totals, stated = installation.rsvpq("mailboxes").stdout.splitlines()
-    assert (totals, stated) == ("3 mailboxes without a symptom, and not all of this is worked:", missing)
+    assert (totals, stated) == ("3 mailboxes without a symptom, but not all of them are worked:", missing)
     shown = installation.rsvpq("mailboxes", "show", "adele").stdout
     assert (missing in shown, "it is well" in shown) == (True, False)
 
@@ -244,7 +244,7 @@ def test_a_mailbox_with_dead_items_is_not_well_until_they_are_settled(installati
     found = examined(installation)
     assert (states(found), found["states"]) == ({"o'neil": ["dead"]}, {"dead": 1})
     (symptom,) = found["rows"][0]["symptoms"]
-    assert symptom["reason"] == "2 items are dead, the last one by: Refused: n2 returned 403"
+    assert symptom["reason"] == "2 items are dead, the last because of: Refused: n2 returned 403"
     assert 0 <= symptom["since_s"] < 60
     assert examined(installation, "--state", "dead", "--server", "mail1")["rows"] == []
     assert symptom["reason"] in installation.rsvpq("mailboxes", "show", "o'neil").stdout
@@ -421,7 +421,7 @@ def test_an_import_is_in_the_audit(installation: Installation) -> None:
     export.write_text("dn: CN=Carla\nmailNickname: carla\nhomeMDB: CN=DB7,CN=Databases,DC=example\n")
     ended = installation.rsvpq(
         *("mailboxes", "import", "--ldif", str(export), "--yes", "--map", "DB7=mail2", "--keep-missing"),
-        *("--group", "new", "--reason", "May"),
+        *("--group", "new", "--why", "May"),
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert (installation.directory / "mailboxes.csv").read_text().endswith("o'neil,mail2,legal\ncarla,mail2,new\n")
