@@ -230,12 +230,14 @@ class _Delivery:
 
     def _record(self, steps: Mapping[str, Any], intent: bool, attached: Attached | None) -> Recorded:
         *_, step = steps
-        audited = "" if step in READING_STEPS else step
         attached = attached or Attached()
         return self.carrier.lanes.ledger.record(
-            *(self.item_id, self.generation, self.owner, steps),
+            self.item_id,
+            self.generation,
+            self.owner,
+            steps,
             intent=intent,
-            step=audited,
+            step="" if step in READING_STEPS else step,
             decisions=attached.decisions,
             memory=attached.memory if intent else None,
         )
