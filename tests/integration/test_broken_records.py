@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producer.dispatcher import Dispatcher
+from producer.dispatcher import Dispatcher, Plan
 from rsvpq.lanes import Item, Lane, Lanes, Release, StartResult
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock, offer, released
@@ -196,13 +196,13 @@ def test_drafts_that_are_something_else_fail_no_scan_for_good(lanes: Lanes) -> N
 
 def dispatcher_of(lanes: Lanes) -> Dispatcher:
     """One that publishes nowhere."""
-    return Dispatcher(lanes, lambda _: None, lambda _: None, (), lambda: None)
+    return Dispatcher(lanes, lambda _: None, lambda _: None, Plan((), lambda: None))
 
 
 def test_the_dispatcher_goes_on_with_the_others_whatever_one_item_is(lanes: Lanes, clock: Clock) -> None:
     published: list[Release] = []
     dispatcher = Dispatcher(
-        lanes, published.extend, lambda _: None, (), lambda: None, steady=lambda: lanes.time_us() / 1e6
+        lanes, published.extend, lambda _: None, Plan((), lambda: None), steady=lambda: lanes.time_us() / 1e6
     )
     for number in range(30):
         offer(lanes, f"item-{number}", mailbox=f"box-{number}", server=f"mail{1 + number % 2}")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from producer.dispatcher import Dispatcher
+from producer.dispatcher import Dispatcher, Plan
 from rsvpq.lanes import Item, Lanes, ScanTotals
 from rsvpq.lanes.repair import UNLISTED_KEPT_S
 from rsvpq.mail.messages import Mailbox
@@ -111,7 +111,7 @@ def test_without_a_list_nothing_is_forgotten(lanes: Lanes, clock: Clock) -> None
 
 def test_the_dispatcher_does_it_by_the_list(lanes: Lanes, clock: Clock) -> None:
     clock.turn(UNLISTED_KEPT_S)
-    Dispatcher(lanes, lambda _: None, lambda _: None, (), lambda: None, listed=lambda: LISTED).sweep()
+    Dispatcher(lanes, lambda _: None, lambda _: None, Plan((), lambda: None, lambda: LISTED)).sweep()
     assert lanes.snapshot.known() == LISTED
 
 

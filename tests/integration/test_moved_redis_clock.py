@@ -2,7 +2,7 @@
 
 import pytest
 
-from producer.dispatcher import Dispatcher
+from producer.dispatcher import Dispatcher, Plan
 from producer.schedule import ScheduledScan, due_scans
 from rsvpq.lanes import Item, Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
@@ -115,7 +115,7 @@ def test_no_lease_ends_because_the_clock_was_put_forward(lanes: Lanes, clock: Cl
     """A worker that is in the middle of a command must not get a companion."""
     steady = [0.0]
     published: list[Release] = []
-    dispatcher = Dispatcher(lanes, published.extend, lambda _: None, (), lambda: None, steady=lambda: steady[0])
+    dispatcher = Dispatcher(lanes, published.extend, lambda _: None, Plan((), lambda: None), steady=lambda: steady[0])
     release = released(lanes, "a")
     lanes.ledger.start("a", release.generation, "worker")
     dispatcher.sweep()

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from producer.dispatcher import Dispatcher
+from producer.dispatcher import Dispatcher, Plan
 from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lane, Lanes, Memory, Release, StartResult
 from rsvpq.lanes.limits import Limits, Rate
 from tests.support.lanes_with_clock import Clock
@@ -38,7 +38,7 @@ class BreakableLanes:
         self.ended: dict[str, int] = {}
         self.runs = 0
         self.dispatcher = Dispatcher(
-            self.lanes, self._publish, lambda _: None, (), self._configure, steady=lambda: self.clock.us / 1e6
+            self.lanes, self._publish, lambda _: None, Plan((), self._configure), steady=lambda: self.clock.us / 1e6
         )
         self._configure()
 
