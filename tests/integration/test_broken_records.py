@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from producer.dispatcher import Dispatcher, Plan
-from rsvpq.lanes import Item, Lane, Lanes, Release, StartResult
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Release, StartResult
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock, offer, released
 
@@ -47,7 +47,7 @@ def test_an_item_that_was_evicted_holds_nobody_up_and_is_reported(lanes: Lanes, 
         offer(lanes, "a", "b")
     elif state == "later":
         lanes.ledger.start("a", release.generation, "worker")
-        lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+        lanes.ledger.finish("a", release.generation, "worker", Ending("later", label="later", delay_s=30))
     lanes.namespace.redis.delete("{test}:item:a")
     lanes.namespace.redis.sadd("{test}:mailboxes", "adele")  # as a scan does
     lanes.repair.check_slots()
@@ -101,7 +101,7 @@ def test_a_key_of_another_type_is_set_aside_and_everything_goes_on(lanes: Lanes,
         list(lanes.repair.walk())
         for release in lanes.ledger.release():
             lanes.ledger.start(release.id, release.generation, "worker")
-            lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
+            lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done", remember_s=600))
         offer(lanes, "a", "b")
     assert {lanes.namespace.redis.hget(f"{{test}}:item:{item}", "state") for item in "abc"} == {"done"}
     assert key in named(lanes)
@@ -215,7 +215,7 @@ def test_the_dispatcher_goes_on_with_the_others_whatever_one_item_is(lanes: Lane
         dispatcher.release()
         for release in published:
             lanes.ledger.start(release.id, release.generation, "worker")
-            lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
+            lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done", remember_s=600))
         published.clear()
     done = [
         number for number in range(30) if lanes.namespace.redis.hget(f"{{test}}:item:item-{number}", "state") == "done"

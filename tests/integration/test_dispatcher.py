@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 from producer.dispatcher import Dispatcher, Plan
 from producer.schedule import ScheduledScan
 from rsvpq.health.register import register_of
-from rsvpq.lanes import Lane, Lanes, Release
+from rsvpq.lanes import Ending, Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import celery_app, contract
@@ -117,7 +117,7 @@ def test_an_item_that_waits_for_another_attempt_is_released_when_its_delay_ends(
 ) -> None:
     release = released(lanes, "a")
     lanes.ledger.start("a", release.generation, "worker")
-    lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+    lanes.ledger.finish("a", release.generation, "worker", Ending("later", label="later", delay_s=30))
     dispatcher = dispatcher_of(lanes, sink)
     clock.turn(29)
     dispatcher.release()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from producer.dispatcher import Dispatcher, Plan
-from rsvpq.lanes import Item, Lanes, ScanTotals
+from rsvpq.lanes import Ending, Item, Lanes, ScanTotals
 from rsvpq.lanes.repair import UNLISTED_KEPT_S
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
@@ -66,7 +66,7 @@ def has_dead(lanes: Lanes) -> None:
     has_waiting(lanes)
     (release,) = lanes.ledger.release()
     lanes.ledger.start("a1", release.generation, "worker")
-    lanes.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="no")
+    lanes.ledger.finish("a1", release.generation, "worker", Ending("dead", label="dead:refused", reason="no"))
 
 
 def is_at_work(lanes: Lanes) -> None:
