@@ -19,6 +19,7 @@ from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document
 from rsvpq.cli.options import json_option, who_option
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.ops import InvalidRequest, configuration, open_context
@@ -47,7 +48,7 @@ _LONGEST_WAIT_S, _LOOK_S = 10.0, 0.2
 _FEWEST_SENTINELS = 3
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def config() -> None:
     """Check the configuration, or apply it to the running processes."""
 

@@ -13,6 +13,7 @@ from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as dead_items
 from rsvpq.settings import load_settings
@@ -65,7 +66,7 @@ def _settling(command: _Command) -> Callable[..., Any]:
     return result
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @_most
 @_which
 @json_option

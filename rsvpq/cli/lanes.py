@@ -11,6 +11,7 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, time_ms, to_seconds, who_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
 from rsvpq.ops.confirmation import unused
@@ -34,7 +35,7 @@ def usage() -> Iterator[None]:
         raise click.UsageError(str(error)) from None
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @_scope
 @_name
 @click.option("--reason", default=control.PAUSED, help="Shown in the status, and recorded in the audit.")
@@ -77,7 +78,7 @@ def pause(
         sys.exit(1)  # the operator must not believe that everything stands still
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @_scope
 @_name
 @_why
@@ -102,7 +103,7 @@ def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
     return open_context(load_settings(config_file), who=who)
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
 @click.argument("name", type=Name("scope"), required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")

@@ -18,6 +18,7 @@ from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.policy_changes import PolicyChanges
 from rsvpq.cli.progress import Progress
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, open_context
@@ -33,7 +34,7 @@ _INCOMPLETE, _DIFFERS = 1, 3
 _FIRST = 3
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def policy() -> None:
     """Compare policies before one is put into force."""
 

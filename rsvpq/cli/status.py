@@ -21,6 +21,7 @@ from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes.status import BY_SERVER_ONLY, Status
 from rsvpq.ops import OperatorContext, open_context
@@ -35,7 +36,7 @@ from rsvpq.wiring.in_force import in_force
 _EVERY_S = 2.0
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--watch",
     "every_s",

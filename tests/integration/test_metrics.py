@@ -339,6 +339,11 @@ def test_an_address_is_a_host_and_a_port(installation: Installation, address: st
     assert (ended.returncode, "127.0.0.1:9808" in ended.stderr) == (2, True), ended.stderr
 
 
+def test_two_addresses_are_one_too_many(installation: Installation) -> None:
+    ended = run(installation, "--listen", "127.0.0.1:9808", "--listen", "127.0.0.1:9809")
+    assert (ended.returncode, "--listen is given twice" in ended.stderr) == (2, True), ended.stderr
+
+
 def test_wrong_settings_end_it(installation: Installation) -> None:
     installation.config.write_text("mode = 3\n")
     ended = run(installation)
