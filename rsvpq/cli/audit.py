@@ -23,6 +23,7 @@ from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, milliseconds, not_empty, the_format
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
+from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.ops import open_context
 from rsvpq.ops.names import require_audited
 from rsvpq.settings import load_settings
@@ -76,7 +77,7 @@ _ROOM_FOR_ITEMS = 140
 @click.option(
     "--limit",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, LARGEST_COUNT),
     help=f"Only the newest N records.  [default: {_TABLE_LIMIT} for a table, else all]",
 )
 @json_option

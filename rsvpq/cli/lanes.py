@@ -13,6 +13,7 @@ from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, time_ms, to_seconds, who_option
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.lanes import Scope
+from rsvpq.lanes.bounds import LARGEST_AT_ONCE
 from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
 from rsvpq.ops.confirmation import unused
 from rsvpq.settings import load_redis, load_settings
@@ -107,8 +108,8 @@ def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
 @click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
 @click.argument("name", type=Name("scope"), required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
-@click.option("--burst", type=click.IntRange(min=1), help="Items that may come at once.")
-@click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
+@click.option("--burst", type=click.IntRange(1, LARGEST_AT_ONCE), help="Items that may come at once.")
+@click.option("--concurrency", type=click.IntRange(1, LARGEST_AT_ONCE), help="Items in flight at once.")
 @click.option("--reset", is_flag=True, help="Restore the configured limits.")
 @_why
 @who_option

@@ -13,6 +13,7 @@ from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.cli.strict import StrictCommand
+from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
 from rsvpq.settings.list_import import Places
@@ -56,7 +57,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option("--skip", "foreign", multiple=True, metavar="THEIRS", help="A server of others; may be repeated.")
 @click.option("--group", type=Name("group"), default="", help="The group of the mailboxes that are added.")
 @click.option("--keep-missing", is_flag=True, help="Remove none that the export lacks.")
-@click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Remove up to N.")
+@click.option("--allow-removals", type=click.IntRange(0, LARGEST_COUNT), default=0, metavar="N", help="Remove up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")
 @click.option("--reason", default="", help="Recorded in the audit.")
 @who_option

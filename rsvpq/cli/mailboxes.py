@@ -13,7 +13,7 @@ from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.list_import import import_list
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, to_seconds
+from rsvpq.cli.options import COUNT, json_option, not_empty, to_seconds
 from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.lanes.status import Override
@@ -85,7 +85,7 @@ def show(name: str, as_json: bool, config_file: Path | None) -> None:
 
 
 @mailboxes.command()
-@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N lanes.")
+@click.option("--most", type=COUNT, default=20, show_default=True, metavar="N", help="At most N lanes.")
 @json_option
 @config_option
 def top(most: int, as_json: bool, config_file: Path | None) -> None:

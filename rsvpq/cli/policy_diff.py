@@ -20,6 +20,7 @@ from rsvpq.cli.policy_changes import PolicyChanges
 from rsvpq.cli.progress import Progress
 from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
+from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.decision_change import DecisionChange
@@ -48,7 +49,12 @@ def policy() -> None:
     help="Only the mailboxes of this group.  [default: all mailboxes]",
 )
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Messages of each change."
+    "--samples",
+    type=click.IntRange(0, LARGEST_COUNT),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Messages of each change.",
 )
 @timeout_option
 @who_option

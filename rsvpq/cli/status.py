@@ -23,6 +23,7 @@ from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.lanes.bounds import LONGEST_TIMEOUT_S
 from rsvpq.lanes.status import BY_SERVER_ONLY, Status
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.names import require_server
@@ -40,7 +41,7 @@ _EVERY_S = 2.0
 @click.option(
     "--watch",
     "every_s",
-    type=click.FloatRange(min=0.2),
+    type=click.FloatRange(0.2, LONGEST_TIMEOUT_S),
     is_flag=False,
     flag_value=_EVERY_S,
     metavar="[SECONDS]",

@@ -6,6 +6,7 @@ from typing import Any
 from rsvpq import wiring
 from rsvpq.audit.record import Audit
 from rsvpq.lanes import Lanes, OperatorAction, Scope
+from rsvpq.lanes.bounds import LARGEST_COUNT, OutOfBounds, require_at_most
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings, Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
@@ -15,13 +16,17 @@ class InvalidRequest(ValueError):
     """Rejected before anything was changed; the message says what to use."""
 
 
-def require_count(field: str, value: object) -> None:
+def require_count(field: str, value: object, most: int = LARGEST_COUNT) -> None:
     """Require a whole number above zero.
 
-    :raises InvalidRequest: ``value`` is something else.
+    :raises InvalidRequest: ``value`` is something else, or more than ``most``.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidRequest(f"{field}: {value!r} is not a whole number above zero; write one such as 4")
+    try:
+        require_at_most(most, value)
+    except OutOfBounds as error:
+        raise InvalidRequest(f"{field}: {error}") from None
 
 
 def _require_one_name(scope: Scope, name: str) -> None:

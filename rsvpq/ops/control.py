@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from rsvpq.lanes import Scope
+from rsvpq.lanes.bounds import LARGEST_AT_ONCE, LONGEST_S
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.lanes.status import Override, Pause, Status
 from rsvpq.mail.errors import LoginRefused
@@ -17,8 +18,6 @@ LimitedScope = Literal["server", "mailbox"]
 
 #: Default reason of a pause.
 PAUSED = "paused by an operator"
-#: The longest pause that ends by itself, in seconds; the ledger's microseconds are exact until the year 2255.
-LONGEST_PAUSE_S = 100 * 365 * 86_400.0
 
 
 def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None) -> str:
@@ -30,7 +29,7 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
         or no mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
-    if for_s is not None and for_s > LONGEST_PAUSE_S:
+    if for_s is not None and for_s > LONGEST_S:
         raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
     if scope == "group" and isinstance(context, OperatorContext):  # whoever has joined or left it since the last scan
         listed = read_mailboxes(context.settings.mailboxes, context.settings)
@@ -138,7 +137,7 @@ class GivenLimits:
             raise InvalidRequest("reset restores the configured limits; give either limits or that")
         for field, value in (("burst", self.burst), ("concurrency", self.concurrency)):
             if value is not None:
-                require_count(field, value)
+                require_count(field, value, LARGEST_AT_ONCE)
         try:
             if self.rate is not None:
                 Rate.parse(self.rate)

@@ -23,6 +23,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from rsvpq.lanes.bounds import HEAVIEST, LARGEST_AT_ONCE, LIGHTEST, OutOfBounds, read_count
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.mail.errors import Busy, NotListed
 from rsvpq.mail.messages import Mailbox
@@ -76,13 +77,14 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
     if report.problems:  # with a wrong header every row would be wrong
         raise ConfigError(report.problems, _MOST_SHOWN)
+    at_once = partial(read_count, LARGEST_AT_ONCE)
     readers: dict[str, _Reader] = {
         "mailbox": _name,
         "server": partial(_server, servers=tuple(settings.servers)),
         "group": _group,
         "pace": Rate.parse,
-        "burst": _count,
-        "concurrency": lambda text: require_one_at_a_time(_count(text)),
+        "burst": at_once,
+        "concurrency": lambda text: require_one_at_a_time(at_once(text)),
         "weight": _weight,
     }
     first_lines: dict[str, int] = {}
@@ -238,15 +240,11 @@ def _group(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise ValueError(f"{text!r} is not a whole number above zero; write one such as 4")
-    return int(text)
-
-
 def _weight(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or float(text) == 0:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) == 0:
         raise ValueError(f"{text!r} is not a number above zero; write one such as 2 or 0.5")
+    if not LIGHTEST <= float(text) <= HEAVIEST:
+        raise OutOfBounds(f"{text!r} is too small or too large; write a number from {LIGHTEST:g} to {HEAVIEST:g}")
     return float(text)
 
 
