@@ -81,6 +81,8 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     confirmed = [([group], force.answers(group)) for group in sorted(reading.groups or {})]
     about = "Whether requests are answered in the mailboxes of the group; 0 where it only observes."
     yield _gauge("rsvpq_confirmed", about, confirmed, "group")
+    about = "Whether the list of mailboxes can be read in its present state."
+    yield _gauge("rsvpq_list_readable", about, [((), reading.list_readable)])
     modes = [([mode], mode == reading.mode) for mode in ("observe", "respond")]
     yield _gauge("rsvpq_mode", "1 for the mode of the settings.", modes, "mode")
     workers = [([queue], len(found)) for queue, found in force.workers.items()]
