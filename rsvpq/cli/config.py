@@ -199,7 +199,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     for name, server in settings.servers.items():
         pace, amount = _pace(server.limits), _count(on_server[name])
         yield "server", f"{name}: {server.url} as {server.username}; {pace}; {amount}"
-    yield "mailboxes", f"{settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
+    yield "mailboxes", f"{settings.mailboxes}: {_count(len(mailboxes))}{_paces(settings, mailboxes)}"
     yield "lanes", _lanes(settings)
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
     yield "retries", f"{settings.retry.attempts} attempts, over {horizon}; then dead"
@@ -240,6 +240,18 @@ def _lanes(settings: Settings) -> str:
 
 def _pace(limits: Limits) -> str:
     return f"{limits.rate}, burst {limits.burst}, concurrency {limits.concurrency}"
+
+
+def _paces(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> str:
+    """Say which limits the mailboxes have: those of the settings, or their own by the list."""
+    pace, number = _pace(settings.mailbox_limits), len(mailboxes)
+    own = sum(mailbox.limits not in (None, settings.mailbox_limits) for mailbox in mailboxes)
+    with_own = f"with limits of {'its' if own == 1 else 'their'} own"
+    if own == number:
+        return f"; {'all ' if own > 1 else ''}{with_own}" if own else ""
+    if own:
+        return f"; {number - own} of them {pace}, and {own} {with_own}"
+    return f"; {'each ' if number > 1 else ''}{pace}"
 
 
 def _count(mailboxes: int) -> str:
