@@ -11,8 +11,9 @@ from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.lanes.status import Override, Pause, Status
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, require_count
+from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import read_mailboxes
-from rsvpq.text import age
+from rsvpq.text import age, counted
 
 LimitedScope = Literal["server", "mailbox"]
 
@@ -31,15 +32,32 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
     name = context.resolve_name(scope, name)
     if for_s is not None and for_s > LONGEST_S:
         raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
-    if scope == "group" and isinstance(context, OperatorContext):  # whoever has joined or left it since the last scan
-        listed = read_mailboxes(context.settings.mailboxes, context.settings)
-        context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
+    by_ledger = _regrouped(context, name) if scope == "group" else ""
     why = reason or PAUSED
     values = {"for": None if for_s is None else f"{for_s:g} s"}
     action = context.action("pause", scope, name, why=why, values=values)
     context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
     ends = "" if for_s is None else f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
-    return f"paused: {scope} {name}".rstrip() + ends
+    return f"paused: {scope} {name}".rstrip() + ends + by_ledger
+
+
+def _regrouped(context: LedgerContext, group: str) -> str:
+    """Tell the ledger who has joined or left a group since the last scan; say if the list cannot be read.
+
+    Then the ledger has the groups of the last scans, and a worker stops by its own list whoever has joined since.
+    """
+    unread = "settings"
+    if isinstance(context, OperatorContext):
+        try:
+            listed = read_mailboxes(context.settings.mailboxes, context.settings)
+        except ConfigError:
+            unread = "list"
+        else:
+            context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
+            return ""
+    number = context.lanes.snapshot.groups()[group]
+    these = "this is" if number == 1 else "these are"
+    return f"; the {unread} cannot be read, so {these} the {counted(number, 'mailbox')} that the ledger has in it"
 
 
 def resume(context: LedgerContext, scope: Scope, name: str = "", reason: str = "") -> str:
