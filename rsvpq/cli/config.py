@@ -32,12 +32,11 @@ from rsvpq.settings import (
     LoadedSettings,
     Problem,
     Settings,
-    did_you_mean,
     in_file_order,
     load_with_origins,
 )
 from rsvpq.settings.logins import read_logins
-from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
+from rsvpq.settings.mailboxes import ListedMailbox, no_such_group, read_mailboxes
 from rsvpq.text import counted, duration
 
 #: The share of threads that means no limit, in percent.
@@ -172,10 +171,7 @@ def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checke
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
     groups = {mailbox.group for mailbox in mailboxes}
     empty = [
-        loaded.origins.problem(
-            ("schedule", index, "group"),
-            f"no mailbox is in the group {schedule.group!r}; {did_you_mean(schedule.group, groups - {''})}",
-        )
+        loaded.origins.problem(("schedule", index, "group"), no_such_group(schedule.group, mailboxes))
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]

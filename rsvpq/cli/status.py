@@ -27,8 +27,8 @@ from rsvpq.lanes.bounds import LONGEST_TIMEOUT_S
 from rsvpq.lanes.status import BY_SERVER_ONLY, Status
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.names import require_server
-from rsvpq.settings import did_you_mean, load_settings
-from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings import load_settings
+from rsvpq.settings.mailboxes import MailboxList, select
 from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import in_force
@@ -106,13 +106,10 @@ def _require_known(context: OperatorContext, servers: Sequence[str]) -> None:
 def _members(mailboxes: MailboxList, group: str) -> set[str]:
     """Return the mailboxes of a group of the list.
 
-    :raises UsageError: the list has no such group, or cannot be read.
+    :raises ConfigError: the list has no such group, or cannot be read.
     """
-    found = {mailbox.name for mailbox in mailboxes.by_name().values() if mailbox.group == group}
-    if not found:
-        instead = did_you_mean(group, set(mailboxes.groups() or ()) - {""})
-        raise click.UsageError(mailboxes.problem or f"no mailbox is in the group {group!r}; {instead}")
-    return found
+    mailboxes.require_any()
+    return {mailbox.name for mailbox in select(mailboxes.by_name().values(), group=group)}
 
 
 def _known(now: Status, *, part: bool) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from rsvpq.lanes.bounds import HEAVIEST, LARGEST_AT_ONCE, LIGHTEST, OutOfBounds, read_count
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
@@ -52,6 +52,7 @@ class ListedMailbox(Mailbox):
     limits: Limits | None = None
 
 
+_Mailbox = TypeVar("_Mailbox", bound=Mailbox)
 _Reader = Callable[[str], object]
 _Row = tuple[int, list[str]]
 
@@ -105,9 +106,13 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     return tuple(mailboxes)
 
 
-def select(
-    mailboxes: Iterable[ListedMailbox], names: Sequence[str] = (), group: str | None = None
-) -> tuple[ListedMailbox, ...]:
+def no_such_group(group: str, mailboxes: Iterable[Mailbox]) -> str:
+    """Return what is wrong with the name of a group that none of these mailboxes is in, and the remedy."""
+    groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
+    return f"no mailbox is in the group {group!r}; {did_you_mean(group, groups)}"
+
+
+def select(mailboxes: Iterable[_Mailbox], names: Sequence[str] = (), group: str | None = None) -> tuple[_Mailbox, ...]:
     """Return the mailboxes with these names (ignoring case), those of a group, or all; in their given order.
 
     :raises ConfigError: a name or the group is unknown, or both names and a group were given.
@@ -118,9 +123,7 @@ def select(
     if group is not None:
         members = tuple(mailbox for mailbox in everyone if group and mailbox.group == group)
         if not members:
-            groups = {mailbox.group for mailbox in everyone if mailbox.group}
-            text = f"no mailbox is in the group {group!r}; {did_you_mean(group, groups)}"
-            raise ConfigError([Problem("mailboxes", 0, "group", text)])
+            raise ConfigError([Problem("mailboxes", 0, "group", no_such_group(group, everyone))])
         return members
     if not names:
         return everyone
