@@ -101,17 +101,6 @@ class QueueServer:
         shutil.copyfile(self._directory / "dump.rdb", file)
         return file
 
-    def restore(self, backup: Path) -> None:
-        """Replace what the server has by a backup, as an operator does (docs/deployment.md); it runs afterwards."""
-        self.part.end()
-        folder = self._directory / "appendonlydir"
-        shutil.rmtree(folder)
-        folder.mkdir()
-        # A server with an append-only file reads no other one; without it, it would start empty.
-        shutil.copyfile(backup, folder / "appendonly.aof.1.base.rdb")
-        (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
-        self.start()
-
     def cut_append_only_file(self, size: int) -> None:
         """Let a dead server have lost what it had written beyond this size, in bytes, as in a loss of power."""
         path = self.append_only_file()
