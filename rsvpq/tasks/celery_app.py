@@ -13,6 +13,7 @@ from kombu.exceptions import KombuError
 from kombu.transport.redis import PRIORITY_STEPS, Channel
 from redis import RedisError
 
+from rsvpq import redis_tls
 from rsvpq.lanes import Release
 from rsvpq.tasks import broker, contract
 from rsvpq.tasks.events import BatchedEvents
@@ -109,6 +110,8 @@ def make_celery(  # noqa: PLR0913 - one keyword for each thing that a root or it
     :param sentinels: who knows the primary; then the host in ``redis_url`` is not read.
     """
     broker.install()
+    if tls:
+        redis_tls.patch_redis_py()
     url = with_password(redis_url, password)
     broker_url, backend_url = (sentinels.broker_url(url), sentinels.backend_url(url)) if sentinels else (url, url)
     to_primary = sentinels.transport_options() if sentinels else {}

@@ -2,8 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,15 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.namespace import NotReplicated
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.metrics.troubles import troubles
-from rsvpq.sentinels import Sentinels
 from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.settings.redis_client import COMMAND_S, make_redis, make_sentinels, sentinel_options
 from rsvpq.tasks import celery_app
 from testbed.processes import free_port, until
 from testbed.queue_server import QueueServer
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
-from tests.support.certificates import Authority
 from tests.support.doctor_installation import DoctorInstallation
 from tests.support.prometheus_rules import firing
 from tests.support.scrape import scrape
-from tests.support.tls_proxy import tls_proxy
 
 ALERTS = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
 RULES = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
@@ -189,25 +185,6 @@ def test_a_command_says_soon_that_all_sentinels_are_away() -> None:
     with pytest.raises(RedisConnectionError, match=r"no sentinel names the primary of 'main'(.*Connection refused){3}"):
         wiring.command_lanes(RedisSettings(url="redis://main/0", sentinels=away)).ping()
     assert COMMAND_S <= time.monotonic() - began < 2 * COMMAND_S  # it was tried again until then
-
-
-def test_sentinels_and_primary_are_reached_by_tls_and_verified(
-    tmp_path: Path, group: SentinelGroup, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Behind proxies, because the embedded server knows no TLS; what the sentinels say is translated to them."""
-    ours, other = Authority(tmp_path), Authority(tmp_path, "other")
-    certificate = ours.certificate("queue.example.com")
-    with ExitStack() as proxies:
-        watched = [proxies.enter_context(tls_proxy(one.port, certificate)) for one in group.sentinels]
-        primary = proxies.enter_context(tls_proxy(group.primary.port, certificate))
-        found: Callable[[Sentinels, str], Any] = Sentinels.discover_master
-        translated = {("127.0.0.1", group.primary.port): ("127.0.0.1", primary.port)}
-        monkeypatch.setattr(Sentinels, "discover_master", lambda self, name: translated[found(self, name)])
-        by_tls = {"url": f"rediss://{SERVICE}/0", "sentinels": [f"127.0.0.1:{one.port}" for one in watched]}
-        right, wrong = (settings_of(group, **by_tls, ca_bundle=str(authority.file)) for authority in (ours, other))
-        assert make_redis(right).ping()
-        with pytest.raises(RedisConnectionError, match=r"certificate verify failed"):
-            make_redis(wrong, retries=0).ping()
 
 
 def test_the_broker_follows_the_primary_with_every_login(group: SentinelGroup) -> None:
