@@ -299,6 +299,50 @@ def test_a_primary_without_a_replica_is_an_alert_and_a_warning(
         group.wait_until_ready()
 
 
+def test_too_few_sentinels_for_a_failover_are_an_alert_and_a_warning(
+    examined: DoctorInstallation, group: SentinelGroup
+) -> None:
+    examined.write()
+    settings = load_settings(examined.config)
+    (rule,) = (rule for rule in RULES if rule["alert"] == "RsvpqRedisLacksSentinels")
+    first, second, _ = group.sentinels
+    first.part.kill()
+    try:
+        until(lambda: is_noticed(group, down=1), "both others have noticed")
+        assert not firing(rule["expr"], scrape(settings))
+        second.part.kill()
+        until(lambda: firing(rule["expr"], scrape(settings)), "the alert fires")
+        found = troubles(InstallationReader(settings).read(), lag_warning_s=60, lag_critical_s=60)
+        named = "too few sentinels of Redis are left to name another primary, see 'rsvpq doctor'"
+        assert named in {trouble.text for trouble in found}
+    finally:
+        for sentinel in (first, second):
+            if not sentinel.part.alive():
+                sentinel.start()
+        group.wait_until_ready()
+    assert not firing(rule["expr"], scrape(settings))
+
+
+def is_noticed(group: SentinelGroup, *, down: int) -> bool:
+    """Whether each sentinel that lives counts so many others as down."""
+    living: list[Any] = [sentinel.client() for sentinel in group.sentinels if sentinel.part.alive()]
+    others = [client.sentinel_sentinels(SERVICE) for client in living]
+    return all(sum(other["is_sdown"] for other in known) == down for known in others)
+
+
+def test_an_access_list_without_ckquorum_raises_no_alarm(examined: DoctorInstallation, group: SentinelGroup) -> None:
+    examined.write()
+    clients: list[Any] = [sentinel.client() for sentinel in group.sentinels]
+    for client in clients:
+        client.execute_command("ACL", "SETUSER", "default", "-sentinel|ckquorum")
+    try:
+        assert scrape(load_settings(examined.config)).value("rsvpq_redis_can_elect") == 1
+    finally:
+        for client in clients:
+            client.execute_command("ACL", "SETUSER", "default", "+sentinel|ckquorum")
+            client.close()
+
+
 def test_what_a_promoted_replica_may_not_have_heard_of_is_not_vouched_for(group: SentinelGroup) -> None:
     """Even if it was the primary before and still has its scripts: a change of roles ends no process."""
     first = group.primary
