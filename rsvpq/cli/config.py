@@ -94,8 +94,9 @@ def config_check(as_json: bool, config_file: Path | None) -> None:
 def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_file: Path | None) -> None:
     """Bring the settings and the list of mailboxes into force in the running processes, without a restart.
 
-    Checks them first, as 'config check' does. Each process then reads its own files, and takes them up if they are the
-    same; what is under way is finished with the former ones. Keys that need a restart are refused.
+    Checks them first, as 'config check' does, and shows the same warnings. Each process then reads its own files, and
+    takes them up if they are the same; what is under way is finished with the former ones. Keys that need a restart are
+    refused.
 
     Exits with 3 if a process has not taken them up after ten seconds.
     """
@@ -108,7 +109,8 @@ def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_fil
     deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
     while not (found := configuration.uptake(context, applied)).complete and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
-    print_action("apply", _sentence(found), as_json=as_json, warnings=_kept(found), facts=_to_dict(found))
+    warnings = [*map(str, checked.warnings), *configuration.left(context, checked.mailboxes), *_kept(found)]
+    print_action("apply", _sentence(found), as_json=as_json, warnings=warnings, facts=_to_dict(found))
     if not found.complete and not no_wait:
         sys.exit(3)
 

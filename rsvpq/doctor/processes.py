@@ -140,6 +140,8 @@ def _scans(covered: Coverage, notes: Notes) -> None:
         notes.warn("scans", covered.headline, "rsvpq mailboxes --state late; rsvpq mailboxes --state never")
     else:
         notes.ok("scans", covered.headline)
+    if covered.listed and covered.size.has_shrunk:
+        notes.warn("list", str(covered.size), "rsvpq mailboxes --state unlisted; put back what is missing")
     for cap in covered.caps:
         notes.warn("cap", str(cap), "nothing if the number falls from scan to scan; else raise that cap")
 

@@ -1,12 +1,13 @@
 """Apply the settings and the list of mailboxes to running processes, and see which of them have taken them up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rsvpq import wiring
-from rsvpq.ops.context import InvalidRequest, OperatorContext
+from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext
 from rsvpq.settings.mailboxes import ListedMailbox
 from rsvpq.settings.revision import Revision, fixed_values, list_digest, settings_digest
+from rsvpq.wiring.coverage import read_list_size
 from rsvpq.wiring.in_force import unreported
 from rsvpq.wiring.revisions import Applied, SettingsReport, reports
 
@@ -54,6 +55,13 @@ def apply(context: OperatorContext, mailboxes: Sequence[ListedMailbox], reason: 
     context.lanes.controls.configure_mailboxes({one.name: one.limits for one in mailboxes})
     applied.publish(context.lanes)
     return applied
+
+
+def left(context: LedgerContext, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
+    """Yield how many mailboxes have left this list within a week, if any have."""
+    size = read_list_size(context.lanes, {one.name for one in mailboxes})
+    if size.left:
+        yield f"{size}: rsvpq mailboxes --state unlisted"
 
 
 def uptake(context: OperatorContext, applied: Applied) -> Uptake:

@@ -303,6 +303,19 @@ def test_apply_names_who_has_not_taken_it_up(installation: Installation) -> None
     assert [one["name"] for one in shown["processes"] if not one["taken_up"]] == ["scan elsewhere:1"]
 
 
+def test_apply_shows_the_warnings_of_the_check_and_what_has_left_the_list(installation: Installation) -> None:
+    report_as(installation, "scan", "elsewhere:1")
+    lanes = installation.lanes()
+    for name in ("adele", "bruno"):
+        mailbox = Mailbox(name, "mail1")
+        lanes.ledger.offer_scans([(contract.lane_of(mailbox), contract.scan_item(mailbox, "first"))])
+    installation.list_only()
+    warnings = json.loads(installation.rsvpq("config", "apply", "--no-wait", "--json").stdout)["warnings"]
+    left = "2 mailboxes have left the list within a week, and 0 are in it: rsvpq mailboxes --state unlisted"
+    assert left in warnings
+    assert any(one.endswith("mailboxes.csv: mailbox: none is listed; write one in each row") for one in warnings)
+
+
 def test_the_status_says_that_settings_differ_and_which(installation: Installation) -> None:
     report_as(installation, "scan", "here:1")
     assert "settings differ" not in installation.rsvpq("status").stdout
