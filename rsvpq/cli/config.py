@@ -17,12 +17,12 @@ import click
 
 from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
-from rsvpq.cli.documents import print_action, print_document
+from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.options import json_option, who_option, why_option
 from rsvpq.cli.strict import StrictGroup
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
-from rsvpq.ops import InvalidRequest, configuration, open_context
+from rsvpq.ops import InvalidRequest, LedgerContext, configuration, open_context
 from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import (
     SLOWEST_EWS,
@@ -38,6 +38,7 @@ from rsvpq.settings import (
 from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, no_such_group, read_mailboxes
 from rsvpq.text import counted, duration
+from rsvpq.wiring.revisions import Applied
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
@@ -106,13 +107,25 @@ def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_fil
         applied = configuration.apply(context, checked.mailboxes, reason)
     except InvalidRequest as error:
         raise click.ClickException(str(error)) from None
-    deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
-    while not (found := configuration.uptake(context, applied)).complete and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
+    found = _waited(context, applied, 0 if no_wait else _LONGEST_WAIT_S)
     warnings = [*map(str, checked.warnings), *configuration.left(context, checked.mailboxes), *_kept(found)]
     print_action("apply", _sentence(found), as_json=as_json, warnings=warnings, facts=_to_dict(found))
     if not found.complete and not no_wait:
         sys.exit(3)
+
+
+def _waited(context: LedgerContext, applied: Applied, longest_s: float) -> configuration.Uptake:
+    """Wait until all processes have taken up what was applied, or never will; what Ctrl-C ends is only the wait."""
+    deadline = time.monotonic() + longest_s
+    try:
+        while True:
+            found = configuration.uptake(context, applied)
+            if found.complete or found.is_overtaken or time.monotonic() >= deadline:
+                return found
+            time.sleep(_LOOK_S)
+    except KeyboardInterrupt:
+        say(f"\ninterrupted: applied {applied.revision}, and not waited for: 'rsvpq doctor' says who runs with it")
+        sys.exit(130)
 
 
 def _sentence(found: configuration.Uptake) -> str:
@@ -122,6 +135,9 @@ def _sentence(found: configuration.Uptake) -> str:
 
 
 def _kept(found: configuration.Uptake) -> Iterator[str]:
+    if found.is_overtaken:
+        yield f"{found.newest.revision} was applied after it, and is what the processes take up"
+        return
     for one in found.kept:
         yield f"{one.name} still runs with {one.revision}{': ' if one.problem else ''}{one.problem}"
     for name in found.silent:

@@ -14,12 +14,21 @@ from rsvpq.wiring.revisions import Applied, SettingsReport, reports
 
 @dataclass(frozen=True, slots=True)
 class Uptake:
-    """Which processes run with what was applied, which do not, and which do not say."""
+    """Which processes run with what was applied, which do not, and which do not say.
+
+    :param newest: what was applied last: the same, unless somebody else has applied something since.
+    """
 
     applied: Applied
+    newest: Applied
     done: tuple[SettingsReport, ...]
     kept: tuple[SettingsReport, ...]
     silent: tuple[str, ...]
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether something else was applied since, so that no process takes this up any more."""
+        return self.newest.revision != self.applied.revision
 
     @property
     def complete(self) -> bool:
@@ -64,16 +73,17 @@ def left(context: LedgerContext, mailboxes: Sequence[ListedMailbox]) -> Iterator
         yield f"{size}: rsvpq mailboxes --state unlisted"
 
 
-def uptake(context: OperatorContext, applied: Applied) -> Uptake:
-    """Return who runs with what was applied by now."""
+def uptake(context: LedgerContext, applied: Applied) -> Uptake:
+    """Return who runs with what was applied by now: by the token, because a revision covers no secret.
+
+    If the same was applied twice, a process that has dealt with the later one has dealt with both.
+    """
     running = reports(context.lanes)
-    done = tuple(one for one in running if _has(one, applied))
+    newest = Applied.read(context.lanes) or applied
+    same = {applied.token, newest.token} if newest.revision == applied.revision else {applied.token}
+    done = tuple(one for one in running if one.token in same and one.revision == applied.revision and not one.problem)
     kept = tuple(one for one in running if one not in done)
-    return Uptake(applied, done, kept, tuple(unreported(context.lanes, running)))
-
-
-def _has(one: SettingsReport, applied: Applied) -> bool:
-    return one.token == applied.token and one.revision == applied.revision and not one.problem
+    return Uptake(applied, newest, done, kept, tuple(unreported(context.lanes, running)))
 
 
 def _changed_fixed(context: OperatorContext, running: Sequence[SettingsReport]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +14,13 @@ from redis import Redis
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import configuration, open_context
 from rsvpq.settings import Settings, load_settings
 from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
 from rsvpq.settings.revision import Revision, list_digest, settings_digest
 from rsvpq.tasks import contract
 from rsvpq.wiring.revisions import Applied, LiveSettings, SettingsReport, SettingsWatch, differences, reports
-from testbed.processes import until
+from testbed.processes import WAIT_S, Part, until
 from tests.support.installation import Installation, queued
 
 RULE = '[[policy.rules]]\nname = "all"\ndecision = "accept"\n'
@@ -314,6 +316,42 @@ def test_apply_shows_the_warnings_of_the_check_and_what_has_left_the_list(instal
     left = "2 mailboxes have left the list within a week, and 0 are in it: rsvpq mailboxes --state unlisted"
     assert left in warnings
     assert any(one.endswith("mailboxes.csv: mailbox: none is listed; write one in each row") for one in warnings)
+
+
+def test_of_two_applications_of_the_same_files_each_sees_who_runs_with_them(installation: Installation) -> None:
+    live, lanes = start(installation).live, installation.lanes()
+    lanes.revisions.report("here:1", live.report("here:1", "scan").to_text(), 60)
+    context = open_context(installation.settings, lanes)
+    listed = read_mailboxes(context.settings.mailboxes, context.settings)
+    both = [configuration.apply(context, listed) for _ in range(2)]
+    assert [configuration.uptake(context, one).complete for one in both] == [False, False]
+    live.look()
+    lanes.revisions.report("here:1", live.report("here:1", "scan").to_text(), 60)
+    assert [configuration.uptake(context, one).complete for one in both] == [True, True]
+
+
+def applying(installation: Installation) -> Part:
+    """A command that has applied the files, and waits for a process that does not take them up."""
+    report_as(installation, "scan", "elsewhere:1")
+    lanes, log = installation.lanes(), installation.directory / "log"
+    part = Part("rsvpq", installation.command("config", "apply"), log=log, env=installation.environment)
+    part.wait_for(lambda: Applied.read(lanes), "it has applied them")
+    return part
+
+
+def test_an_application_that_another_one_follows_is_not_waited_for(installation: Installation) -> None:
+    part = applying(installation)
+    installation.write(RULE)
+    revision = publish(installation)
+    assert part.process.wait(WAIT_S) == 3
+    assert f"{revision} was applied after it, and is what the processes take up" in part.log.read_text()
+
+
+def test_an_interrupted_wait_says_what_was_applied(installation: Installation) -> None:
+    part = applying(installation)
+    part.signal(signal.SIGINT)
+    assert part.process.wait(WAIT_S) == 130
+    assert f"interrupted: applied {revision_of(installation)}, and not waited for" in part.log.read_text()
 
 
 def test_the_status_says_that_settings_differ_and_which(installation: Installation) -> None:
