@@ -24,8 +24,8 @@ from rsvpq import __version__, wiring
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.reading import json_object
 from rsvpq.settings import ConfigError, Settings, load_settings
-from rsvpq.settings.mailboxes import MailboxList
-from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, settings_digest
+from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
+from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, list_digest, settings_digest
 from rsvpq.settings.usable_redis import SchemaRefused
 from rsvpq.tasks import contract
 
@@ -37,6 +37,7 @@ LOOK_S = 1.0
 _REPORT_LOOKS = 5
 #: The exit code of a process that may not use the ledger, as for wrong settings.
 _REFUSED = 2
+_ANOTHER_LIST = "the list of mailboxes on this host is not the one that was applied; copy it, or apply again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +193,13 @@ class LiveSettings:
         if found != applied.revision.settings:
             what = f"the settings on this host have the digest {found}, and those that were applied"
             raise _Kept(f"{what} {applied.revision.settings}; copy the file, or apply the present one")
+        if list_digest(read_mailboxes(settings.mailboxes, settings)) != applied.revision.mailboxes:
+            raise _Kept(_ANOTHER_LIST)
         if settings == self.settings:  # a changed list is read by itself
             return
         mailboxes = MailboxList(settings.mailboxes, settings)
-        mailboxes.require_any()
-        if mailboxes.digest != applied.revision.mailboxes:
-            raise _Kept("the list of mailboxes on this host is not the one that was applied; copy it, or apply again")
+        if mailboxes.digest != applied.revision.mailboxes:  # it has changed since
+            raise _Kept(_ANOTHER_LIST)
         self.renew(settings, mailboxes)
         self.settings, self.mailboxes, self._digest = settings, mailboxes, found
         logger.info("event=settings-applied revision=%s", applied.revision)

@@ -106,6 +106,18 @@ def test_a_list_that_is_half_written_is_never_taken_up(installation: Installatio
     assert process.look() == ""
 
 
+def test_a_host_with_another_list_says_so_although_its_settings_are_the_same(installation: Installation) -> None:
+    process = start(installation)
+    whole = (installation.directory / "mailboxes.csv").read_text()
+    installation.list_only("adele,mail1,sales")  # as it is on the host where it is applied
+    publish(installation)
+    (installation.directory / "mailboxes.csv").write_text(whole)
+    assert "list of mailboxes on this host is not the one" in process.look()
+    installation.list_only("adele,mail1,sales")
+    assert process.look() == ""
+    assert process.taken == []  # the settings are the same
+
+
 def test_another_state_of_the_files_than_the_applied_one_is_kept_out(installation: Installation) -> None:
     process = start(installation)
     installation.write(RULE)
