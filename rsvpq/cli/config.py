@@ -103,12 +103,14 @@ def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_fil
     """
     checked = check_configuration(config_file, os.environ)
     context = open_context(checked.loaded.settings, who=who)
+    more = configuration.answers_more(context)
     try:
         applied = configuration.apply(context, checked.mailboxes, reason)
     except InvalidRequest as error:
         raise click.ClickException(str(error)) from None
     found = _waited(context, applied, 0 if no_wait else _LONGEST_WAIT_S)
-    warnings = [*map(str, checked.warnings), *configuration.left(context, checked.mailboxes), *_kept(found)]
+    left = configuration.left(context, checked.mailboxes)
+    warnings = [*map(str, checked.warnings), *more, *left, *_kept(found)]
     print_action("apply", _sentence(found), as_json=as_json, warnings=warnings, facts=_to_dict(found))
     if not found.complete and not no_wait:
         sys.exit(3)

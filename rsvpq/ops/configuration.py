@@ -66,6 +66,22 @@ def apply(context: OperatorContext, mailboxes: Sequence[ListedMailbox], reason: 
     return applied
 
 
+def answers_more(context: OperatorContext) -> list[str]:
+    """Return how these settings answer more than those that workers run with; compared before they are applied."""
+    settings, workers = context.settings, [one for one in reports(context.lanes) if one.works]
+    found = set()
+    if settings.mode == "respond" and any(one.mode != "respond" for one in workers):
+        found.add("mode: observe -> respond")
+    if settings.policy.confirmed and not all(one.confirmed for one in workers):
+        found.add("policy.confirmed: false -> true")
+    caps = settings.policy.caps()
+    for key, before in (cap for one in workers for cap in one.caps.items()):
+        after = caps.get(key)
+        if after is None or after > before:
+            found.add(f"policy.{key}: {before} -> {after or 'none'}")
+    return [f"more is answered than before: {one}" for one in sorted(found)]
+
+
 def left(context: LedgerContext, mailboxes: Sequence[ListedMailbox]) -> Iterator[str]:
     """Yield how many mailboxes have left this list within a week, if any have."""
     size = read_list_size(context.lanes, {one.name for one in mailboxes})

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from rsvpq import __version__, wiring
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.reading import json_object
+from rsvpq.lanes.reading import json_object, whole
 from rsvpq.settings import ConfigError, Settings, load_settings
 from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
 from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, list_digest, settings_digest
@@ -64,7 +64,8 @@ class SettingsReport:
     """What a process runs with.
 
     :param role: ``dispatcher``, ``metrics``, or the queues of a worker. :param fixed: see :func:`fixed_values`.
-    :param mode: that of its settings. :param confirmed: whether its settings confirm live runs.
+    :param mode: that of its settings. :param confirmed: whether its settings confirm live runs. :param caps: those of
+        its policy, by key; empty if it does not say.
     :param token: the last application that it has dealt with. :param problem: why it has not taken up what was applied,
         or cannot read its list; '' if there is none.
     """
@@ -78,6 +79,7 @@ class SettingsReport:
     fixed: Mapping[str, str] = field(default_factory=dict)
     mode: str = "observe"
     confirmed: bool = False
+    caps: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, process: str, text: str) -> Self | None:
@@ -90,7 +92,9 @@ class SettingsReport:
         revision = Revision.parse(str(texts.pop("revision")))
         confirmed = found.get("confirmed") is True
         known = {name: str(value) for name, value in texts.items()}
-        return cls(process, revision=revision, fixed=fixed, confirmed=confirmed, **known)
+        given = found.get("caps")  # not by earlier versions
+        caps = {key: whole(cap) for key, cap in given.items()} if isinstance(given, dict) else {}
+        return cls(process, revision=revision, fixed=fixed, confirmed=confirmed, caps=caps, **known)
 
     def to_text(self) -> str:
         """Return it as :meth:`parse` reads it."""
@@ -176,6 +180,7 @@ class LiveSettings:
             fixed=fixed_values(self.settings),
             mode=self.settings.mode,
             confirmed=self.settings.policy.confirmed,
+            caps=self.settings.policy.caps(),
         )
 
     def _keep(self, applied: Applied, problem: str) -> None:

@@ -330,6 +330,28 @@ def test_apply_shows_the_warnings_of_the_check_and_what_has_left_the_list(instal
     assert any(one.endswith("mailboxes.csv: mailbox: none is listed; write one in each row") for one in warnings)
 
 
+def test_apply_says_what_lets_more_be_answered_than_before(installation: Installation) -> None:
+    text = "[policy]\nmost_answers_per_run = 5000\n[policy.groups.sales]\nmost_answers_per_run = 5\n"
+    installation.write(text)
+    respond = installation.config.read_text()
+    installation.config.write_text(respond.replace('mode = "respond"', 'mode = "observe"'))
+    report_as(installation, "scan", "elsewhere:1")
+    more = text.replace("[policy]", "[policy]\nconfirmed = true\nmost_answers_per_scan = 10").replace("= 5\n", "= 6\n")
+    installation.config.write_text(respond.replace(text, more.replace("= 5000", "= 5001")))
+    shown = installation.rsvpq("config", "apply", "--no-wait").stderr
+    assert [line.rpartition("before: ")[2] for line in shown.splitlines() if line.startswith("more is answered")] == [
+        "mode: observe -> respond",
+        "policy.confirmed: false -> true",
+        "policy.groups.sales.most_answers_per_run: 5 -> 6",
+        "policy.most_answers_per_run: 5000 -> 5001",  # and not that of a scan, which is lower now
+    ]
+
+
+def test_apply_of_the_same_settings_answers_no_more(installation: Installation) -> None:
+    report_as(installation, "scan", "elsewhere:1")
+    assert "more is answered" not in installation.rsvpq("config", "apply", "--no-wait").stderr
+
+
 def test_of_two_applications_of_the_same_files_each_sees_who_runs_with_them(installation: Installation) -> None:
     live, lanes = start(installation).live, installation.lanes()
     lanes.revisions.report("here:1", live.report("here:1", "scan").to_text(), 60)

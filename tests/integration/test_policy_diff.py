@@ -149,9 +149,11 @@ CHANGE = DecisionChange(
 NEW = '[policy]\nconfirmed = true\n[[policy.rules]]\nname = "rest"\ndecision = "accept"\n'
 
 
-def ask(installation: Installation, redis: Redis, *arguments: str, changes: int = 2) -> tuple[int, str, str]:
+def ask(
+    installation: Installation, redis: Redis, *arguments: str, changes: int = 2, new: str = NEW
+) -> tuple[int, str, str]:
     """Compare with a file, while somebody finds so many changes in one of the two mailboxes."""
-    (installation.directory / "new.toml").write_text(NEW)
+    (installation.directory / "new.toml").write_text(new)
     asked = Asked(installation, redis, "policy", "diff", str(installation.directory / "new.toml"), *arguments)
     asked.findings.offered({"adele": "offered", "bruno": "offered"})
     rows = [replace(CHANGE, item=f"i{number}").to_dict() for number in range(changes)]
@@ -178,6 +180,26 @@ def test_without_a_change_the_exit_code_is_0_and_json_says_all(installation: Ins
     assert (code, json.loads(out)["changed"]) == (0, 0)
     (headers,) = queued(redis, "scan")
     assert "policies" in headers["kwargsrepr"]
+
+
+def test_a_confirmation_and_caps_are_changes_that_no_decision_shows(installation: Installation, redis: Redis) -> None:
+    policy = "[policy]\nmost_answers_per_scan = 50\n[policy.groups.sales]\nmost_answers_per_run = 5\n"
+    installation.write(policy)
+    raised = NEW.replace("confirmed = true\n", "confirmed = true\nmost_answers_per_run = 100000\n")
+    code, out, _ = ask(installation, redis, "--group", "sales", changes=0, new=raised)
+    assert code == 3
+    shown = [line.rpartition("decisions: ")[2] for line in out.splitlines() if line.startswith("also changed")]
+    assert shown == [
+        "policy.confirmed: false -> true",
+        "policy.groups.sales.most_answers_per_run: 5 -> none",
+        "policy.most_answers_per_run: 500 -> 100000",
+    ]
+
+
+def test_the_json_has_the_keys_that_no_decision_shows(installation: Installation, redis: Redis) -> None:
+    installation.write("[policy]\n")
+    _, out, _ = ask(installation, redis, "--group", "sales", "--json", changes=0)
+    assert json.loads(out)["keys"][0] == {"key": "policy.confirmed", "before": "false", "after": "true"}
 
 
 def test_the_json_has_each_change_with_its_messages(installation: Installation, redis: Redis) -> None:
