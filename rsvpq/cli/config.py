@@ -140,6 +140,9 @@ def _kept(found: configuration.Uptake) -> Iterator[str]:
     if found.is_overtaken:
         yield f"{found.newest.revision} was applied after it, and is what the processes take up"
         return
+    for one in found.done:
+        if one.restart:
+            yield f"{one.name} goes by the former settings in this: {one.restart}; restart it"
     for one in found.kept:
         yield f"{one.name} still runs with {one.revision}{': ' if one.problem else ''}{one.problem}"
     for name in found.silent:
