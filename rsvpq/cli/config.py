@@ -281,8 +281,7 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
     settings, problem = loaded.settings, loaded.origins.problem
     if settings.mode == "observe":
         yield problem(("mode",), "observe: nothing will be answered; write respond when you are ready")
-    if not settings.schedule:
-        yield problem(("schedule",), "none: scans only run when triggered; add [[schedule]] for regular ones")
+    yield from _schedules(loaded)
     if not mailboxes:
         yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
     yield from _unreachable_paces(settings, mailboxes)
@@ -300,6 +299,16 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
         remedy = f"run {_FEWEST_SENTINELS}, and list all of them"
         yield problem(("redis", "sentinels"), f"{len(settings.redis.sentinels)}: {text}; {remedy}")
     yield from _open_secrets(loaded)
+
+
+def _schedules(loaded: LoadedSettings) -> Iterator[Problem]:
+    problem, schedules = loaded.origins.problem, loaded.settings.schedule
+    if not schedules:
+        yield problem(("schedule",), "none: scans only run when triggered; add [[schedule]] for regular ones")
+    for index, schedule in enumerate(schedules):
+        if schedule.timezone and not (schedule.cron or schedule.quiet):
+            text = "has no effect without cron or quiet; remove it, or write one of them"
+            yield problem(("schedule", index, "timezone"), text)
 
 
 def _logins(loaded: LoadedSettings) -> Iterator[Problem]:

@@ -791,6 +791,10 @@ _RULES = [
         '8: schedule[1].every: is missing; add every = "15m", or cron = "*/15 7-19 * * mon-fri"',
     ),
     (
+        GOOD + '[[schedule]]\nevery = "1ms"',
+        "7: schedule[0].every: 1ms is shorter than a second; write 1s or more, such as 15m",
+    ),
+    (
         GOOD + '[[schedule]]\nevery = "1m"\ncron = "0 7 * * *"\ntimezone = "UTC"',
         "8: schedule[0].cron: is given as well as every; keep one of the two",
     ),
