@@ -31,6 +31,8 @@ from rsvpq.text import printable
 
 #: Exit codes: the policies may differ although no difference was found; and they do differ.
 _INCOMPLETE, _DIFFERS = 1, 3
+#: What is read where the file is -.
+_STDIN = Path("/dev/stdin")
 #: The cells of a sample that identify a message: mailbox, start and organizer.
 _FIRST = 3
 
@@ -78,7 +80,7 @@ def diff(
     every message could be compared.
     """
     context = open_context(load_settings(config_file), who=who)
-    after = _load_policy(new, config_file)
+    after = _load_policy(_STDIN if str(new) == "-" else new, config_file)
     selection = Selection((), group, everything=group is None)
     chosen = selection.mailboxes(context.settings)
     found, following = _compare(context, selection, after, chosen, timeout_s)

@@ -120,7 +120,7 @@ async def _serve(console: Console, begun_with: Settings, tls: ssl.SSLContext | N
     try:
         sockets = bind_sockets(port, host)
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {settings.listen}: {error}\n")
+        logger.critical("event=not-started exit=1: cannot listen on %s: %s", settings.listen, error)
         return 1
     server = HTTPServer(
         make_application(console),

@@ -786,7 +786,9 @@ def test_it_does_not_start_where_passwords_could_be_read_or_nobody_could_log_in(
 
 
 def test_an_address_that_is_taken_is_named_by_the_console(installation: Installation, tmp_path: Path) -> None:
+    installation.write('[log]\nformat = "json"\n')
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         ended = run(installation, LISTEN=address, LOGINS_FILE=str(write_logins(tmp_path / "logins")))
-    assert (ended.returncode, f"cannot listen on {address}" in ended.stderr) == (1, True), ended.stderr
+    line = json.loads(ended.stderr)
+    assert (ended.returncode, line["level"], f"cannot listen on {address}" in ended.stderr) == (1, "CRITICAL", True)

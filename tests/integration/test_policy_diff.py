@@ -1,6 +1,8 @@
 """A comparison of two policies names exactly what they decide differently, and changes nothing."""
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from rsvpq.ops.decision_change import DecisionChange
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from rsvpq.settings import ConfigError, load_with_policy_of
 from rsvpq.tasks import contract
+from testbed.processes import WAIT_S
 from tests.support.asked_command import Asked
 from tests.support.ews_site import EwsSite, requests_in
 from tests.support.exchange_site import Site, box_name, inbox, lenient
@@ -247,6 +250,20 @@ def test_a_wrong_policy_is_refused_with_its_place(installation: Installation, te
     ended = installation.rsvpq("policy", "diff", str(installation.directory / "new.toml"))
     assert ended.returncode == 2
     assert problem in ended.stderr
+
+
+def test_a_policy_may_come_from_stdin(installation: Installation) -> None:
+    ended = subprocess.run(
+        installation.command("policy", "diff", "-"),
+        input='[policy]\nexternl = "skip"\n',
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        env={**os.environ, **installation.environment},
+        check=False,
+    )
+    problem = "/dev/stdin:2: policy.externl: is not a known key; did you mean external?\n"
+    assert (ended.returncode, ended.stderr) == (2, problem)
 
 
 def test_only_the_policy_of_the_other_file_is_used(installation: Installation, tmp_path: Path) -> None:
