@@ -12,6 +12,7 @@ from rsvpq.cli.options import json_option
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.ops.schedules import UpcomingRuns, upcoming_runs
 from rsvpq.settings import load_settings
+from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import printable
 
 
@@ -22,16 +23,24 @@ from rsvpq.text import printable
 def schedule(runs: int, as_json: bool, config_file: Path | None) -> None:
     """Show the next runs of each schedule in the settings, in its time zone, and whether its mailboxes rest now.
 
-    Reads only the settings: whether a dispatcher runs that triggers them, 'rsvpq status' shows.
+    Reads only the settings and the list of mailboxes: whether a dispatcher runs that triggers them, 'rsvpq status'
+    shows.
     """
-    found = upcoming_runs(load_settings(config_file), runs)
+    settings = load_settings(config_file)
+    found = upcoming_runs(settings, runs)
+    groups = [mailbox.group for mailbox in read_mailboxes(settings.mailboxes, settings)]
+    scanned = [len(groups) if one.group is None else groups.count(one.group) for one in found]
     if as_json:
-        print_document({"schedules": [one.to_dict() for one in found]})
+        schedules = [{**one.to_dict(), "mailboxes": number} for one, number in zip(found, scanned, strict=True)]
+        print_document({"schedules": schedules})
         return
     if not found:
         say("there are no schedules: scans only run when triggered; add [[schedule]] to the settings")
-    for line in schedule_lines(found):
-        click.echo(line)
+    for one, number in zip(found, scanned, strict=True):
+        title, *times = schedule_lines([one])
+        click.echo(title)
+        for line in times if number else ["  for no mailbox: the list has none there, see 'rsvpq config check'"]:
+            click.echo(line)
 
 
 def schedule_lines(schedules: Sequence[UpcomingRuns]) -> Iterator[str]:

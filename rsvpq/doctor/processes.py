@@ -17,6 +17,7 @@ from rsvpq.tasks.queues import Queues
 from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
+from rsvpq.wiring.revisions import SettingsReport
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
@@ -88,12 +89,7 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
     by_revision: dict[Revision, list[str]] = {}
     for one in look.revisions:
         by_revision.setdefault(one.revision, []).append(one.name)
-        if one.problem:
-            notes.fail(
-                "revision",
-                f"{one.name} keeps {one.revision}: {one.problem}",
-                "repair that: the process tries again each second",
-            )
+        _former_settings(one, notes)
     for running, names in by_revision.items():
         text = f"{', '.join(names)}: {running}"
         if running == revision:
@@ -106,6 +102,15 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
             )
         else:
             notes.fail("revision", f"{text}; the files here have {revision}", "rsvpq config apply, or restart them")
+
+
+def _former_settings(one: SettingsReport, notes: Notes) -> None:
+    """Say what a process has not taken up of what was applied, and why."""
+    if one.problem:
+        text = f"{one.name} keeps {one.revision}: {one.problem}"
+        notes.fail("revision", text, "repair that: the process tries again each second")
+    if one.restart:
+        notes.warn("revision", f"{one.name} goes by the former settings in this: {one.restart}", "restart it")
 
 
 def _last_used(lanes: Lanes, notes: Notes) -> None:
@@ -140,6 +145,8 @@ def _scans(covered: Coverage, notes: Notes) -> None:
         notes.warn("scans", covered.headline, "rsvpq mailboxes --state late; rsvpq mailboxes --state never")
     else:
         notes.ok("scans", covered.headline)
+    if covered.listed and covered.size.has_shrunk:
+        notes.warn("list", str(covered.size), "rsvpq mailboxes --state unlisted; put back what is missing")
     for cap in covered.caps:
         notes.warn("cap", str(cap), "nothing if the number falls from scan to scan; else raise that cap")
 

@@ -14,6 +14,7 @@ from rsvpq.settings import Settings
 from rsvpq.settings.redis_client import make_sentinels
 from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
+from rsvpq.wiring.coverage import ListSize, read_list_size
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 
@@ -31,6 +32,7 @@ class Reading:
 
     :param groups: the number of mailboxes in each group of the list in force; None if there is none.
     :param list_readable: whether the list can be read in its present state; if not, an earlier one may be in force.
+    :param size: how many it has, and how many have left it; None as ``groups``.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
         ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
@@ -45,6 +47,7 @@ class Reading:
     force: InForce
     groups: Mapping[str, int] | None
     list_readable: bool
+    size: ListSize | None
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
@@ -98,8 +101,9 @@ class InstallationReader:
         return Reading(
             status=self._lanes.snapshot.status(),
             force=in_force(settings, self._lanes, self._list),
-            groups=self._list.groups(),
+            groups=(groups := self._list.groups()),
             list_readable=not self._list.problem,
+            size=None if groups is None else read_list_size(self._lanes, self._list.names()),
             mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),

@@ -48,6 +48,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
     found = [
         *_processes(reading),
         *_list(reading),
+        *_size(reading),
         *_lag(reading, lag_warning_s, lag_critical_s),
         *_answers(reading),
         *_settings(reading),
@@ -67,6 +68,13 @@ def _processes(reading: Reading) -> Iterator[Trouble]:
 def _list(reading: Reading) -> Iterator[Trouble]:
     if not reading.list_readable:  # whether or not this process has an earlier one in force: others may have none
         yield Trouble(Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'")
+
+
+def _size(reading: Reading) -> Iterator[Trouble]:
+    if reading.size and not reading.size.listed:
+        yield Trouble(Severity.CRITICAL, "the list of mailboxes is empty, so nothing is scanned")
+    elif reading.size and reading.size.has_shrunk:
+        yield Trouble(Severity.WARNING, f"{reading.size}, see 'rsvpq mailboxes --state unlisted'")
 
 
 def _lag(reading: Reading, warning_s: float, critical_s: float) -> Iterator[Trouble]:

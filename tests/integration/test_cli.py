@@ -111,6 +111,21 @@ def test_a_scan_puts_exactly_one_task_into_the_queue(
 # -- status --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("scan", "--all"), ("scan", "--dry-run", "--all"), ("reconcile", "--all"), ("doctor", "--all")],
+    ids=" ".join,
+)
+def test_nothing_is_triggered_where_the_list_is_empty(
+    installation: Installation, redis: Redis, command: tuple[str, ...]
+) -> None:
+    installation.list_only()
+    ended = installation.rsvpq(*command)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("mailbox: none is listed, so there is nothing to choose from; write one in each row\n")
+    assert queued(redis, "scan") == []
+
+
 def test_status_shows_the_servers_as_a_table(installation: Installation, known: Lanes) -> None:
     offer(known, ADELE, "a1", "a2")
     known.controls.pause("server", "mail2", reason="maintenance")

@@ -243,6 +243,16 @@ def test_the_next_runs_are_shown_as_the_clocks_show_them(
     assert in_utc == sorted(set(in_utc))
 
 
+def test_a_schedule_for_no_mailbox_shows_no_runs(installation: Installation) -> None:
+    installation.write('[[schedule]]\nevery = "1h"\ngroup = "nobody"\n[[schedule]]\nevery = "1h"\n')
+    shown = installation.rsvpq("schedule", "--runs", "1").stdout.splitlines()
+    assert shown[1] == "  for no mailbox: the list has none there, see 'rsvpq config check'"
+    assert [line.partition(":")[0] for line in (shown[0], shown[2])] == ["group nobody", "all mailboxes"]
+    assert len(shown) == 4
+    schedules = json.loads(installation.rsvpq("schedule", "--json").stdout)["schedules"]
+    assert [one["mailboxes"] for one in schedules] == [0, 3]
+
+
 def test_a_schedule_that_never_runs_is_refused(installation: Installation) -> None:
     installation.write('[[schedule]]\ncron = "0 3 * * *"\ntimezone = "UTC"\nquiet = ["22:00-06:00"]\n')
     checked = installation.rsvpq("config", "check")
