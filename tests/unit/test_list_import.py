@@ -24,7 +24,7 @@ bruno,hq1,"sales, north",4/s,2
 # Moves in May.
 cara@example.com,hq2,,,
 """
-#: ldapsearch without -LLL: comments, a folded comment, folded and encoded values, a referral, a result.
+#: What ldapsearch writes: comments, a folded comment, folded and encoded values, a referral, a result.
 LDIF = f"""\
 # extended LDIF
 #
@@ -137,6 +137,18 @@ def test_a_part_of_many_values_is_read_as_an_attribute() -> None:
     text = "dn: CN=a\nproxyAddresses;range=0-1499: SMTP:a@example.com\nmember;range=1500-*: CN=b\n"
     (entry,) = read_ldif(text, "export")
     assert entry.first("proxyAddresses") == ("proxyAddresses", "SMTP:a@example.com")
+
+
+def test_the_pages_of_a_search_are_one_export() -> None:
+    page = "# extended LDIF\n#\n\n# {0}, example.com\ndn: CN={0}\nmail: {0}@example.com\n\n# search result\nsearch: 2\n"
+    end = "result: 0 Success\ncontrol: 1.2.840.113556.1.4.319 false MAUCAQAEAA==\npagedresults: cookie={}\n"
+    text = page.format("a") + end.format("AwAAAAAAAAA=") + page.format("b") + end.format("") + "\n# numEntries: 2\n"
+    assert [entry.first("mail")[1] for entry in read_ldif(text, "export")] == ["a@example.com", "b@example.com"]
+
+
+def test_what_ldifde_adds_to_each_entry_is_read() -> None:
+    (entry,) = read_ldif("dn: CN=a\nchangetype: add\nmail: a@example.com\n", "export")
+    assert entry.first("mail") == ("mail", "a@example.com")
 
 
 def test_another_encoding_is_named_with_its_line() -> None:
@@ -295,15 +307,20 @@ def test_the_export_of_one_server_leaves_the_rows_of_others_alone(settings: Sett
         ("dn: CN=a\nmail:< file:///x\n", "export:2: mail: is in another file; export the value itself"),
         (
             "mail: a@example.com\ndn: CN=a\n",
-            "export:1: mail: begins an entry without dn; export it with ldapsearch -LLL",
+            "export:1: mail: begins an entry without dn; export with ldapsearch",
         ),
         (
             "dn: CN=a\nchangetype: delete\n",
-            "export:1: changetype: is a change and not an entry; export entries, with ldapsearch -LLL",
+            "export:1: changetype: is a change and not an entry; export with ldapsearch",
         ),
         (
             "dn: CN=a\nmail: a@example.com\n\nsearch: 2\nresult: 4 Size limit exceeded\n",
             "export:4: result: is '4 Size limit exceeded': entries are missing; export with -E pr=500/noprompt",
+        ),
+        (
+            "# extended LDIF\n#\n\ndn: CN=a\nmail: a@example.com\n\n# search result\nsearch: 2\nresult: 0 Success\n"
+            "pagedresults: cookie=AwAAAAAAAAA=\n# extended LDIF\n#\n\ndn: CN=b\nmail: b@example.com\n",
+            "export:11: result: is missing after this search: entries are missing; export again",
         ),
     ],
 )
