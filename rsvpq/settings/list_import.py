@@ -28,9 +28,26 @@ _ADDRESS = ("PrimarySmtpAddress", "mail", "WindowsEmailAddress")
 _ALIAS = ("Alias", "mailNickname")
 _ALL_ADDRESSES = ("proxyAddresses", "EmailAddresses")
 _PLACE = ("ServerName", "msExchHomeServerName", "homeMDB", "Database")
-#: Mailboxes that Exchange keeps for itself, by RecipientTypeDetails.
-_SYSTEM = frozenset(
-    {"discoverymailbox", "arbitrationmailbox", "monitoringmailbox", "auditlogmailbox", "publicfoldermailbox"}
+_KIND = ("RecipientTypeDetails", "msExchRecipientTypeDetails")
+#: Kinds of mailboxes that Exchange keeps for itself: the name that Get-Mailbox shows, the number in the directory.
+_KINDS_OF_EXCHANGE = {
+    "SystemAttendantMailbox": 1 << 13,
+    "SystemMailbox": 1 << 14,
+    "ArbitrationMailbox": 1 << 23,
+    "DiscoveryMailbox": 1 << 29,
+    "PublicFolderMailbox": 1 << 36,
+    "MonitoringMailbox": 1 << 39,
+    "AuditLogMailbox": 1 << 42,
+    "AuxAuditLogMailbox": 1 << 46,
+    "SupervisoryReviewPolicyMailbox": 1 << 47,
+}
+_OF_EXCHANGE = frozenset(text.casefold() for name, number in _KINDS_OF_EXCHANGE.items() for text in (name, str(number)))
+#: How Exchange names such mailboxes: Exchange 2000 and 2003 have no kinds, and not every export has them.
+_NAMED_BY_EXCHANGE = re.compile(
+    r"(SystemMailbox|DiscoverySearchMailbox) ?\{[0-9a-f-]+\}"
+    r"|HealthMailbox[0-9a-f]{7,32}"
+    r"|(FederatedEmail|Migration)\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
 )
 _SMTP = re.compile(r"(?P<kind>smtp):(?P<address>[^\s;,]+)", re.IGNORECASE)
 #: The name of the server, or of the database, in a legacy DN and in the DN of a store.
@@ -262,7 +279,10 @@ def without_server(found: Iterable[Exported], file: str, settings: Settings) -> 
 
 def _is_mailbox(entry: DirectoryEntry, with_place: bool) -> bool:
     """Return whether people use a mailbox of this entry: it has a name, and a place if others have one."""
-    if entry.first("RecipientTypeDetails")[1].casefold() in _SYSTEM:
+    if entry.first(*_KIND)[1].casefold() in _OF_EXCHANGE:
+        return False
+    names = (entry.first(*_ALIAS)[1], entry.first(*_ADDRESS)[1].partition("@")[0])
+    if any(_NAMED_BY_EXCHANGE.fullmatch(name) for name in names):
         return False
     named = bool(entry.first(*_ADDRESS, *_ALIAS)[1]) or any(True for _ in _addresses(entry))
     return named and (not with_place or bool(entry.first(*_PLACE)[1]))

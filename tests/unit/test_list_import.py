@@ -340,6 +340,49 @@ def test_an_alias_will_not_do_where_the_protocol_needs_an_address(settings: Sett
         prepare(changed, "Alias,ServerName\ndora,mail2\n", remove=False)
 
 
+#: Mailboxes that Exchange keeps for itself, as it names them.
+OF_EXCHANGE = (
+    "HealthMailboxc3d7722415ad41a5b19e3e00e165edbe",
+    "SystemMailbox{1f05a927-9350-4efe-a823-5529c2d64109}",
+    "DiscoverySearchMailbox{D919BA05-46A6-415f-80AD-7E09334BB852}",
+    "FederatedEmail.4c1f4d8b-8179-4148-93bf-00a95fa1e042",
+    "Migration.8f3e7716-2011-43e4-96b1-aba62d229136",
+)
+
+
+@pytest.mark.parametrize("name", OF_EXCHANGE)
+@pytest.mark.parametrize("attribute", ["mail", "mailNickname"])
+def test_a_mailbox_that_exchange_keeps_for_itself_is_known_by_its_name(
+    settings: Settings, name: str, attribute: str
+) -> None:
+    value = f"{name}@example.com" if attribute == "mail" else name
+    entry = f"dn: CN=x,DC=example,DC=com\n{attribute}: {value}\nhomeMDB: CN=x,CN=InformationStore,CN=MAIL1,CN=y\n"
+    text = f"{LDIF}\n{entry}"
+    assert signs(prepare(settings, text)) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "added"),
+    [
+        *((str(number), []) for number in (8192, 16384, 8388608, 536870912, 68719476736, 549755813888, 4398046511104)),
+        *((name, []) for name in ("ArbitrationMailbox", "AuxAuditLogMailbox", "SystemMailbox")),
+        *((kind, ["eva@example.com"]) for kind in ("1", "2", "4", "8", "16", "32", "LinkedRoomMailbox", "")),
+    ],
+)
+@pytest.mark.parametrize("attribute", ["msExchRecipientTypeDetails", "RecipientTypeDetails"])
+def test_the_kind_of_a_mailbox_is_read_as_a_number_and_as_a_name(
+    settings: Settings, attribute: str, kind: str, added: list[str]
+) -> None:
+    text = f"mail,ServerName,{attribute}\neva@example.com,mail1,{kind}\nadele@example.com,mail1,1\n"
+    assert signs(prepare(settings, text, remove=False))[0] == added
+
+
+def test_a_person_whose_name_begins_like_one_of_exchange_is_added(settings: Settings) -> None:
+    names = ["healthmailbox.team@example.com", "migration.office@example.com", "systemmailbox@example.com"]
+    text = "mail,ServerName\n" + "".join(f"{name},mail1\n" for name in names)
+    assert signs(prepare(settings, text, remove=False))[0] == names
+
+
 # -- the command ------------------------------------------------------------------------------------------------------
 
 
