@@ -80,7 +80,7 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
         places = Places(server, named, frozenset(foreign))
         data = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
         name = "stdin" if file == _STDIN else str(file)
-        prepared = list_import.prepare(settings, data, name, form, places, remove=not keep_missing)
+        prepared = list_import.prepare(settings, data, name, form, places, group=group, remove=not keep_missing)
     if not as_json:
         click.echo("\n".join(map(printable, _lines(prepared))))
     with usage():
@@ -93,7 +93,7 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
         if as_json or file == _STDIN or not sys.stdin.isatty():
             raise click.ClickException("nothing was written; add --yes to write the list")
         click.confirm(f"Write {settings.mailboxes}?", abort=True)
-    former, unrecorded = list_import.write_list(open_context(settings, who=who), prepared, group, reason)
+    former, unrecorded = list_import.write_list(open_context(settings, who=who), prepared, reason)
     warnings = [f"not recorded in the audit: {unrecorded}"] if unrecorded else []
     done = f"written; the former list is {former}"
     print_action("import", done, as_json=as_json, warnings=warnings, facts=prepared.to_dict())

@@ -18,9 +18,10 @@ from rsvpq.settings.list_import import (
     compare,
     exported,
     replace_list,
+    without_address,
     without_server,
 )
-from rsvpq.settings.mailboxes import read_mailboxes
+from rsvpq.settings.mailboxes import parse_mailboxes
 from rsvpq.settings.text_files import read_text
 from rsvpq.text import counted
 
@@ -32,10 +33,14 @@ _READERS = {"csv": read_csv, "ldif": read_ldif}
 
 @dataclass(frozen=True, slots=True)
 class ListImport:
-    """An import that was compared with the list, and not written yet; ``listed`` counts mailboxes by their server."""
+    """An import that was compared with the list, and not written yet; ``listed`` counts mailboxes by their server.
 
-    settings: Settings
+    :param before: the text of the list. :param text: what it is to become.
+    """
+
+    path: Path
     before: str
+    text: str
     listed: Mapping[str, int]
     changes: ListChanges
 
@@ -70,34 +75,44 @@ class ListImport:
 
 
 def prepare(
-    settings: Settings, data: bytes, file: str, form: Literal["csv", "ldif"], places: Places, *, remove: bool = True
+    settings: Settings,
+    data: bytes,
+    file: str,
+    form: Literal["csv", "ldif"],
+    places: Places,
+    *,
+    group: str = "",
+    remove: bool = True,
 ) -> ListImport:
     """Compare an export with the list, and change nothing.
 
-    :param file: its name for messages. :param remove: whether mailboxes that it lacks leave the list.
-    :raises InvalidRequest: a server is unknown. :raises ConfigError: the export or the list is wrong.
+    :param file: its name for messages. :param group: the group of the mailboxes that are added.
+    :param remove: whether mailboxes that it lacks leave the list.
+    :raises InvalidRequest: a server is unknown.
+    :raises ConfigError: the export or the list is wrong, or the list would be.
     """
     for name in filter(None, (places.everything, *places.named.values())):
         if name not in settings.servers:
             raise InvalidRequest(f"no server {name!r} in the settings; {did_you_mean(name, settings.servers)}")
     before = read_text(settings.mailboxes, "correct the path")
-    listed = read_mailboxes(settings.mailboxes, settings)
+    listed = parse_mailboxes(before, str(settings.mailboxes), settings)
     found, skipped = exported(_READERS[form](decode(data, file), file), file, settings, places)
     changes = compare(listed, found, skipped, places, remove=remove)
-    if problems := list(without_server(changes.added, file, settings)):
+    problems = [*without_server(changes.added, file, settings), *without_address(changes.moved, settings)]
+    if problems:
         raise ConfigError(problems, 20)
-    return ListImport(settings, before, Counter(one.server for one in listed), changes)
+    text = changed_text(before, changes, settings, group)
+    parse_mailboxes(text, f"{settings.mailboxes} as it would be", settings)
+    return ListImport(settings.mailboxes, before, text, Counter(one.server for one in listed), changes)
 
 
-def write_list(context: OperatorContext, prepared: ListImport, group: str = "", reason: str = "") -> tuple[Path, str]:
+def write_list(context: OperatorContext, prepared: ListImport, reason: str = "") -> tuple[Path, str]:
     """Write the list; return the path of the former file, and why the audit has no record of it ('' if it has).
 
-    :param group: the group of the mailboxes that are added.
     :raises ConfigError: the list was changed meanwhile, or cannot be written.
     """
     changes = prepared.changes
-    text = changed_text(prepared.before, changes, prepared.settings, group)
-    former = replace_list(prepared.settings.mailboxes, text, prepared.before, prepared.settings)
+    former = replace_list(prepared.path, prepared.text, prepared.before)
     values = {"added": len(changes.added), "removed": len(changes.removed), "moved": len(changes.moved)}
     try:
         context.lanes.controls.log_action(context.action("import", "all", "", why=reason, values=values))

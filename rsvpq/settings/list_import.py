@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.settings.directory_export import DirectoryEntry
-from rsvpq.settings.mailboxes import ListedMailbox, list_rows, mailbox_name, read_mailboxes
+from rsvpq.settings.mailboxes import ListedMailbox, list_rows, mailbox_name
 from rsvpq.settings.model import Settings
 from rsvpq.settings.problems import ConfigError, Problem
 from rsvpq.settings.text_files import read_text
@@ -86,7 +87,12 @@ class Moved:
     """A mailbox that the list has on another server than the directory."""
 
     mailbox: ListedMailbox
-    server: str
+    found: Exported
+
+    @property
+    def server(self) -> str:
+        """The server on which the directory has it."""
+        return self.found.server
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,7 @@ def compare(
     matched = {mailbox.name: by_name.get(mailbox.name.casefold()) for mailbox in listed}
     taken = {one.name for one in matched.values() if one is not None}
     moved = [
-        Moved(mailbox, one.server)
+        Moved(mailbox, one)
         for mailbox in listed
         if (one := matched[mailbox.name]) is not None and one.server not in ("", mailbox.server)
     ]
@@ -180,12 +186,12 @@ def changed_text(text: str, changes: ListChanges, settings: Settings, group: str
     return "\n".join([*lines, ""])
 
 
-def replace_list(path: Path, text: str, before: str, settings: Settings) -> Path:
+def replace_list(path: Path, text: str, before: str) -> Path:
     """Write the list in one step, with the owner and the mode of the former file, and keep that one.
 
     :param before: the text that the changes were made to.
     :returns: the path of the former file.
-    :raises ConfigError: the list was changed meanwhile, cannot be written, or would not be valid.
+    :raises ConfigError: the list was changed meanwhile, or cannot be written.
     """
     path = path.resolve()  # else a link to the list would become a list of its own
     former = path.with_name(f"{path.name}.former")
@@ -197,7 +203,6 @@ def replace_list(path: Path, text: str, before: str, settings: Settings) -> Path
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            _require_valid(fresh, path, settings)
             if read_text(path, "correct the path") != before:
                 raise ConfigError([Problem(str(path), 0, "file", "was changed meanwhile; import again")])
             owner = path.stat()
@@ -212,14 +217,6 @@ def replace_list(path: Path, text: str, before: str, settings: Settings) -> Path
         remedy = "run this as somebody who may write that folder"
         raise ConfigError([Problem(str(path), 0, "file", f"cannot be written ({error.strerror}); {remedy}")]) from None
     return former
-
-
-def _require_valid(fresh: Path, path: Path, settings: Settings) -> None:
-    try:
-        read_mailboxes(fresh, settings)
-    except ConfigError as error:
-        named = [Problem(f"{path} as it would be", one.line, one.field, one.text) for one in error.problems]
-        raise ConfigError(named, _MOST_SHOWN) from None
 
 
 @dataclass(slots=True)
@@ -275,6 +272,19 @@ def without_server(found: Iterable[Exported], file: str, settings: Settings) -> 
         if not one.server and len(settings.servers) > 1:
             text = f"{one.name!r} has none of {', '.join(_PLACE)}; export one of these, or say --server NAME"
             yield Problem(file, one.line, "server", text)
+
+
+def without_address(moved: Iterable[Moved], settings: Settings) -> Iterator[Problem]:
+    """Yield a problem for each mailbox that the list has by an alias, and that moves where an address is needed.
+
+    It keeps its name otherwise, and another name begins another lane: the operator has to decide that.
+    """
+    for one in moved:
+        name, server = one.mailbox.name, settings.servers[one.server]
+        if server.by_address and not is_plain_smtp(name):
+            needs = f"{name!r} moves to {one.server}, whose protocol {server.protocol} needs an SMTP address"
+            text = f"{needs}; name it {one.found.name} in the list first"
+            yield Problem(str(settings.mailboxes), 0, "mailbox", text)
 
 
 def _is_mailbox(entry: DirectoryEntry, with_place: bool) -> bool:

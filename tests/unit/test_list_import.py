@@ -92,7 +92,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def prepare(
-    settings: Settings, text: str, places: Places | None = None, *, remove: bool = True
+    settings: Settings, text: str, places: Places | None = None, *, group: str = "", remove: bool = True
 ) -> list_import.ListImport:
     """Compare an export with the list."""
     form = "ldif" if "dn:" in text else "csv"
@@ -102,6 +102,7 @@ def prepare(
         "export",
         "ldif" if form == "ldif" else "csv",
         places or Places(),
+        group=group,
         remove=remove,
     )
 
@@ -171,8 +172,8 @@ def test_the_list_keeps_everything_else(settings: Settings) -> None:
     text = GET_MAILBOX.replace(
         '"Adele";"adele";"mail1";"adele@example.com";"SMTP:adele', '"E";"eva";"mail2";"eva@example.com";"SMTP:eva'
     )
-    prepared = prepare(settings, text.replace('"bruno";"MAIL1"', '"bruno";"mail2"'))
-    former, unrecorded = list_import.write_list(_context(settings), prepared, "new ones")
+    prepared = prepare(settings, text.replace('"bruno";"MAIL1"', '"bruno";"mail2"'), group="new ones")
+    former, unrecorded = list_import.write_list(_context(settings), prepared)
     assert settings.mailboxes.read_text() == (
         LIST.replace("adele@example.com,hq1,pilot,,\n", "").replace('bruno,hq1,"sales', 'bruno,hq2,"sales')
         + "eva@example.com,hq2,new ones,,\n"
@@ -195,11 +196,9 @@ def test_a_list_that_was_edited_meanwhile_is_not_overwritten(settings: Settings)
     assert settings.mailboxes.read_text() == edited
 
 
-def test_a_group_that_the_list_cannot_have_is_refused_before_anything_is_written(settings: Settings) -> None:
-    prepared = prepare(settings, GET_MAILBOX.replace("cara@", "dora@").replace('"cara"', '"dora"'))
+def test_a_group_that_the_list_cannot_have_is_refused_before_anything_is_shown(settings: Settings) -> None:
     with pytest.raises(ConfigError, match=r"as it would be:.*group"):
-        list_import.write_list(_context(settings), prepared, "a\x07b")
-    assert settings.mailboxes.read_text() == LIST
+        prepare(settings, GET_MAILBOX.replace("cara@", "dora@").replace('"cara"', '"dora"'), group="a\x07b")
 
 
 def test_a_list_behind_a_link_is_written_where_it_is(settings: Settings, tmp_path: Path) -> None:
@@ -333,11 +332,24 @@ def test_what_is_wrong_is_named_with_file_line_attribute_and_remedy(
 
 
 def test_an_alias_will_not_do_where_the_protocol_needs_an_address(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="export:2: Alias: 'dora' is not an SMTP address, which protocol ews"):
+        prepare(_with_ews(settings), "Alias,ServerName\ndora,mail2\n", remove=False)
+
+
+def test_an_alias_that_moves_where_an_address_is_needed_is_named_with_its_address(settings: Settings) -> None:
+    with pytest.raises(ConfigError) as raised:
+        prepare(_with_ews(settings), GET_MAILBOX.replace('"bruno";"MAIL1"', '"bruno";"mail2"'))
+    assert str(raised.value) == (
+        f"{settings.mailboxes}: mailbox: 'bruno' moves to hq2, whose protocol ews needs an SMTP address; "
+        "name it bruno@example.com in the list first"
+    )
+
+
+def _with_ews(settings: Settings) -> Settings:
+    """The same, but with hq2 by Exchange Web Services."""
     config = settings.mailboxes.with_name("rsvpq.toml")
     config.write_text(config.read_text().replace("[servers.hq2]", '[servers.hq2]\nprotocol = "ews"'))
-    changed = load_settings(config, {})
-    with pytest.raises(ConfigError, match="export:2: Alias: 'dora' is not an SMTP address, which protocol ews"):
-        prepare(changed, "Alias,ServerName\ndora,mail2\n", remove=False)
+    return load_settings(config, {})
 
 
 #: Mailboxes that Exchange keeps for itself, as it names them.
