@@ -15,7 +15,7 @@ from rsvpq.cli.options import json_option, not_empty, who_option
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
 from rsvpq.settings.list_import import Places
-from rsvpq.text import printable
+from rsvpq.text import counted, printable
 
 #: The most changes of a kind that are shown; --json has all.
 _MOST_SHOWN = 30
@@ -41,13 +41,14 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     type=Name("server"),
     default="",
     callback=not_empty,
-    help="All of the export is on this server; others stay.",
+    help="All of the export is on this server.",
 )
 @click.option("--map", "named", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="A server's two names.")
 @click.option("--skip", "foreign", multiple=True, metavar="THEIRS", help="A server that rsvpq does not serve.")
 @click.option("--group", type=Name("group"), default="", help="The group of the mailboxes that are added.")
 @click.option("--keep-missing", is_flag=True, help="Remove none that the export lacks.")
 @click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Remove up to N.")
+@click.option("--allow-moves", type=click.IntRange(min=0), default=0, metavar="N", help="Move up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")
 @click.option("--reason", default="", help="Recorded in the audit.")
 @who_option
@@ -63,6 +64,7 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
     group: str,
     keep_missing: bool,
     allow_removals: int,
+    allow_moves: int,
     yes: bool,
     reason: str,
     who: str,
@@ -84,7 +86,7 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
     if not as_json:
         click.echo("\n".join(map(printable, _lines(prepared))))
     with usage():
-        prepared.require_consent(allow_removals)
+        prepared.require_consent(allow_removals, allow_moves)
     if not prepared.changes:
         if as_json:
             print_action("import", _counts(prepared), as_json=True, facts=prepared.to_dict())
@@ -127,5 +129,5 @@ def _kinds(prepared: list_import.ListImport) -> tuple[list[str], list[str], list
 def _counts(prepared: list_import.ListImport) -> str:
     changes = prepared.changes
     counts = " ".join(f"{sign}{len(lines)}" for sign, lines in zip("+-~", _kinds(prepared), strict=True))
-    skipped = f"; {changes.skipped} entries left out" if changes.skipped else ""
+    skipped = f"; {counted(changes.skipped, 'entry', 'entries')} left out" if changes.skipped else ""
     return f"{counts}, {changes.unchanged} unchanged{skipped}"

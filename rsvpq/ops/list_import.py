@@ -1,7 +1,7 @@
 """Bring the list of mailboxes up to date by the export of a directory: first what would change, then the change."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,11 +23,11 @@ from rsvpq.settings.list_import import (
 )
 from rsvpq.settings.mailboxes import parse_mailboxes
 from rsvpq.settings.text_files import read_text
-from rsvpq.text import counted
+from rsvpq.text import counted, grouped
 
-#: Removals beyond this share of a server's mailboxes need consent: an export that lacks a part looks the same, and a
-#: whole server may be a small part of the list.
-MOST_REMOVED_PERCENT = 10
+#: Removals, and moves, beyond this share of a server's mailboxes need consent: an export that lacks a part, or a wrong
+#: name of a server, looks the same. A whole server may be a small part of the list.
+MOST_CHANGED_PERCENT = 10
 _READERS = {"csv": read_csv, "ldif": read_ldif}
 
 
@@ -44,21 +44,37 @@ class ListImport:
     listed: Mapping[str, int]
     changes: ListChanges
 
-    def require_consent(self, allowed: int = 0) -> None:
-        """Require that no more mailboxes of a server leave the list than without a word, or than the operator allows.
+    def require_consent(self, removals: int = 0, moves: int = 0) -> None:
+        """Require that no more mailboxes of a server leave it than without a word, or than the operator allows.
 
+        :param removals: how many may leave the list. :param moves: how many may move to another server.
         :raises InvalidRequest: more would.
         """
-        removed, listed = len(self.changes.removed), sum(self.listed.values())
-        if removed <= allowed:
-            return
-        for server, number in Counter(one.server for one in self.changes.removed).items():
-            if number * 100 > self.listed[server] * MOST_REMOVED_PERCENT:
-                raise InvalidRequest(
-                    f"{removed} of {counted(listed, 'mailbox')} would leave the list, of those on {server} "
-                    f"{number} of {self.listed[server]}, more than {MOST_REMOVED_PERCENT} %: see whether the export is "
-                    f"complete. If it is: --allow-removals {removed}; to remove none: --keep-missing"
-                )
+        removed = [one.server for one in self.changes.removed]
+        if found := self._beyond(removed, removals, "leave the list"):
+            raise InvalidRequest(
+                f"{found}: see whether the export is complete. If it is: --allow-removals {len(removed)}; to remove "
+                "none: --keep-missing"
+            )
+        moved = [one.mailbox.server for one in self.changes.moved]
+        if found := self._beyond(moved, moves, "move to another server"):
+            raise InvalidRequest(
+                f"{found}: see whether --server and --map are right. If they are: --allow-moves {len(moved)}"
+            )
+
+    def _beyond(self, servers: Sequence[str], allowed: int, what: str) -> str:
+        """Return in words that too many mailboxes would leave a server; '' if it is not so.
+
+        :param servers: of each mailbox that would, the server in the list.
+        """
+        if len(servers) <= allowed:
+            return ""
+        for server, number in Counter(servers).items():
+            if number * 100 > self.listed[server] * MOST_CHANGED_PERCENT:
+                of_all = f"{grouped(len(servers))} of {counted(sum(self.listed.values()), 'mailbox')} would {what}"
+                of_server = f"{server} {grouped(number)} of {grouped(self.listed[server])}"
+                return f"{of_all}, of those on {of_server}, more than {MOST_CHANGED_PERCENT} %"
+        return ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready copy."""

@@ -247,6 +247,21 @@ def test_a_server_whose_mailboxes_would_all_leave_needs_consent(settings: Settin
     prepared.require_consent(5)
 
 
+def test_more_than_a_tenth_of_a_server_moves_only_with_consent(settings: Settings) -> None:
+    names = [f"user{number}@example.com" for number in range(1_020)]
+    rows = [f"{name},{'hq2' if number < 20 else 'hq1'}\n" for number, name in enumerate(names)]
+    settings.mailboxes.write_text("mailbox,server\n" + "".join(rows))
+    prepare(settings, "mail\n" + "".join(f"{name}\n" for name in names[18:]), Places("hq1")).require_consent()
+    prepared = prepare(settings, "mail\n" + "".join(f"{name}\n" for name in names), Places("hq1"))
+    with pytest.raises(InvalidRequest) as raised:
+        prepared.require_consent(removals=1_020)
+    assert str(raised.value) == (
+        "20 of 1,020 mailboxes would move to another server, of those on hq2 20 of 20, more than 10 %: see whether "
+        "--server and --map are right. If they are: --allow-moves 20"
+    )
+    prepared.require_consent(moves=20)
+
+
 def test_servers_are_found_by_name_host_and_map(settings: Settings) -> None:
     row = "mail,ServerName\nadele@example.com,{}\n"
     for place in ("hq2", "HQ2", "mail2", "MAIL2.example.com", "mail2.other.example"):
@@ -407,12 +422,16 @@ def run(settings: Settings, *arguments: str, given: str | None = None) -> Result
 def test_the_command_shows_and_writes_only_with_yes(settings: Settings, tmp_path: Path) -> None:
     export = tmp_path / "export.csv"
     export.write_text(GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"'))
-    shown = run(settings, "--csv", str(export))
+    shown = run(settings, "--csv", str(export), "--allow-moves", "1")
     assert shown.exit_code == 1
-    assert shown.stdout == "~ cara@example.com  hq2 -> hq1\n+0 -0 ~1, 2 unchanged; 1 entries left out\n"
+    assert shown.stdout == "~ cara@example.com  hq2 -> hq1\n+0 -0 ~1, 2 unchanged; 1 entry left out\n"
     assert "add --yes" in shown.stderr
     assert settings.mailboxes.read_text() == LIST
     shown = run(settings, "--csv", "-", "--yes", given=export.read_text())
+    assert shown.exit_code == 2
+    assert "--allow-moves 1" in shown.stderr
+    assert settings.mailboxes.read_text() == LIST
+    shown = run(settings, "--csv", "-", "--yes", "--allow-moves", "1", given=export.read_text())
     assert (shown.exit_code, shown.stdout.splitlines()[-1]) == (
         0,
         f"written; the former list is {settings.mailboxes}.former",
@@ -424,14 +443,14 @@ def test_the_command_shows_and_writes_only_with_yes(settings: Settings, tmp_path
 
 def test_the_document_has_all_changes_and_is_the_only_output(settings: Settings) -> None:
     text = GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"')
-    refused = run(settings, "--csv", "-", "--json", given=text)
+    refused = run(settings, "--csv", "-", "--json", "--allow-moves", "1", given=text)
     assert (refused.exit_code, refused.stdout) == (1, "")
-    document = json.loads(run(settings, "--csv", "-", "--json", "--yes", given=text).stdout)
+    document = json.loads(run(settings, "--csv", "-", "--json", "--yes", "--allow-moves", "1", given=text).stdout)
     assert document["moved"] == [{"mailbox": "cara@example.com", "from": "hq2", "to": "hq1"}]
     assert (document["action"], document["added"], document["removed"]) == ("import", [], [])
     assert "not recorded in the audit" in document["warnings"][0]  # Redis is not there
     document = json.loads(run(settings, "--csv", "-", "--json", given=text).stdout)
-    assert document["text"] == "+0 -0 ~0, 3 unchanged; 1 entries left out"
+    assert document["text"] == "+0 -0 ~0, 3 unchanged; 1 entry left out"
 
 
 def test_the_command_refuses_many_removals_without_consent(settings: Settings) -> None:
