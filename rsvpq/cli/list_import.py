@@ -88,17 +88,17 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
     with usage():
         prepared.require_consent(allow_removals, allow_moves)
     if not prepared.changes:
-        if as_json:
-            print_action("import", _counts(prepared), as_json=True, facts=prepared.to_dict())
+        _unwritten(prepared, as_json=as_json)
         return
     if not yes:
         if as_json or file == _STDIN or not sys.stdin.isatty():
+            _unwritten(prepared, as_json=as_json)
             raise click.ClickException("nothing was written; add --yes to write the list")
         click.confirm(f"Write {settings.mailboxes}?", abort=True)
     former, unrecorded = list_import.write_list(open_context(settings, who=who), prepared, reason)
     warnings = [f"not recorded in the audit: {unrecorded}"] if unrecorded else []
     done = f"written; the former list is {former}"
-    print_action("import", done, as_json=as_json, warnings=warnings, facts=prepared.to_dict())
+    print_action("import", done, as_json=as_json, warnings=warnings, facts={**prepared.to_dict(), "written": True})
 
 
 def _given(csv_file: Path | None, ldif_file: Path | None) -> tuple[Literal["csv", "ldif"], Path]:
@@ -107,6 +107,12 @@ def _given(csv_file: Path | None, ldif_file: Path | None) -> tuple[Literal["csv"
     if ldif_file is not None and csv_file is None:
         return "ldif", ldif_file
     raise click.UsageError("give one export: --csv FILE or --ldif FILE, - for stdin")
+
+
+def _unwritten(prepared: list_import.ListImport, *, as_json: bool) -> None:
+    """Print the document of an import that writes nothing; as text, the changes were shown before."""
+    if as_json:
+        print_action("import", _counts(prepared), as_json=True, facts={**prepared.to_dict(), "written": False})
 
 
 def _lines(prepared: list_import.ListImport) -> Iterator[str]:

@@ -444,13 +444,17 @@ def test_the_command_shows_and_writes_only_with_yes(settings: Settings, tmp_path
 def test_the_document_has_all_changes_and_is_the_only_output(settings: Settings) -> None:
     text = GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"')
     refused = run(settings, "--csv", "-", "--json", "--allow-moves", "1", given=text)
-    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.exit_code == 1
+    assert "add --yes" in refused.stderr
+    shown = json.loads(refused.stdout)
+    assert (shown["written"], shown["text"]) == (False, "+0 -0 ~1, 2 unchanged; 1 entry left out")
+    assert settings.mailboxes.read_text() == LIST
     document = json.loads(run(settings, "--csv", "-", "--json", "--yes", "--allow-moves", "1", given=text).stdout)
-    assert document["moved"] == [{"mailbox": "cara@example.com", "from": "hq2", "to": "hq1"}]
-    assert (document["action"], document["added"], document["removed"]) == ("import", [], [])
+    assert document["moved"] == shown["moved"] == [{"mailbox": "cara@example.com", "from": "hq2", "to": "hq1"}]
+    assert (document["action"], document["written"], document["removed"]) == ("import", True, [])
     assert "not recorded in the audit" in document["warnings"][0]  # Redis is not there
     document = json.loads(run(settings, "--csv", "-", "--json", given=text).stdout)
-    assert document["text"] == "+0 -0 ~0, 3 unchanged; 1 entry left out"
+    assert (document["text"], document["written"]) == ("+0 -0 ~0, 3 unchanged; 1 entry left out", False)
 
 
 def test_the_command_refuses_many_removals_without_consent(settings: Settings) -> None:
