@@ -173,8 +173,7 @@ def _check(new: first_files.NewInstallation, probe: Callable[[Checked], None]) -
     """
     with tempfile.TemporaryDirectory() as name:
         trial = Path(name)
-        for _ in first_files.write_files({trial / path: content for path, content in new.settings_files().items()}):
-            pass
+        first_files.write_files({trial / path: content for path, content in new.settings_files().items()})
         try:
             checked = check_configuration(trial / "rsvpq.toml", {})
         except ConfigError as error:

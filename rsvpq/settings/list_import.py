@@ -5,6 +5,7 @@ operator's, and stays. So do comments, blank lines, the order, and the name unde
 one of its names in the directory: under another name its lane would begin anew.
 """
 
+import codecs
 import csv
 import io
 import os
@@ -22,7 +23,7 @@ from rsvpq.settings.directory_export import DirectoryEntry
 from rsvpq.settings.mailboxes import ListedMailbox, list_rows, mailbox_name
 from rsvpq.settings.model import Settings
 from rsvpq.settings.problems import ConfigError, Problem
-from rsvpq.settings.text_files import read_text
+from rsvpq.settings.text_files import read_text, write_remedy
 
 #: Attributes of LDAP and columns of Get-Mailbox: what a mailbox is called, and where it is.
 _ADDRESS = ("PrimarySmtpAddress", "mail", "WindowsEmailAddress")
@@ -187,7 +188,7 @@ def changed_text(text: str, changes: ListChanges, settings: Settings, group: str
 
 
 def replace_list(path: Path, text: str, before: str) -> Path:
-    """Write the list in one step, with the owner and the mode of the former file, and keep that one.
+    """Write the list in one step, with owner, mode, line ends and encoding of the former file, and keep that one.
 
     :param before: the text that the changes were made to.
     :returns: the path of the former file.
@@ -196,10 +197,13 @@ def replace_list(path: Path, text: str, before: str) -> Path:
     path = path.resolve()  # else a link to the list would become a list of its own
     former = path.with_name(f"{path.name}.former")
     try:
+        data = path.read_bytes()
+        encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+        newline = "\r\n" if b"\r\n" in data else "\n"
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         fresh = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            with os.fdopen(handle, "w", encoding=encoding, newline=newline) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -214,8 +218,8 @@ def replace_list(path: Path, text: str, before: str) -> Path:
         finally:
             fresh.unlink(missing_ok=True)
     except OSError as error:
-        remedy = "run this as somebody who may write that folder"
-        raise ConfigError([Problem(str(path), 0, "file", f"cannot be written ({error.strerror}); {remedy}")]) from None
+        text = f"cannot be written ({error.strerror}); {write_remedy(error)}"
+        raise ConfigError([Problem(str(path), 0, "file", text)]) from None
     return former
 
 

@@ -14,6 +14,7 @@ from rsvpq.ops import InvalidRequest
 from rsvpq.ops.first_files import NewInstallation, list_of, write_files
 from rsvpq.settings import load_settings
 from rsvpq.settings.logins import read_logins
+from tests.support.file_limit import files_of_at_most
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
@@ -96,8 +97,7 @@ def test_what_is_there_is_replaced_only_by_force(target: Path) -> None:
 def test_the_modes_do_not_depend_on_the_umask(target: Path) -> None:
     before = os.umask(0o077)
     try:
-        for _ in write_files({target / "open": ("x", 0o644), target / "secrets/one": ("x", 0o600)}):
-            pass
+        write_files({target / "open": ("x", 0o644), target / "secrets/one": ("x", 0o600)})
     finally:
         os.umask(before)
     assert [stat.S_IMODE((target / name).stat().st_mode) for name in ("open", "secrets/one")] == [0o644, 0o600]
@@ -107,9 +107,25 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(target: Path) -> None:
     target.mkdir()
     (target / "file").write_text("theirs")
     with pytest.raises(InvalidRequest, match="is there already"):
-        list(write_files({target / "file": ("ours", 0o644)}))
+        write_files({target / "file": ("ours", 0o644)})
     assert [path.name for path in target.iterdir()] == ["file"]
     assert (target / "file").read_text() == "theirs"
+
+
+def test_nothing_is_left_if_one_of_the_files_cannot_be_written(target: Path) -> None:
+    wanted = {target / "first": ("short", 0o644), target / "second": ("x" * 200, 0o644)}
+    with files_of_at_most(100), pytest.raises(InvalidRequest, match=r"second cannot be .* too large\); make room"):
+        write_files(wanted)
+    assert files(target) == set()
+    write_files(wanted)
+    assert files(target) == {"first", "second"}
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_its_remedy(target: Path) -> None:
+    secret = ("--password-file", str(target.with_name("password")))
+    ended = init(Path("/proc/rsvpq"), "--mailbox", "adele", "--no-units", *secret)
+    assert ended.exit_code == 1
+    assert "cannot be written (No such file or directory); choose another folder" in ended.stderr
 
 
 def test_wrong_answers_are_named_and_nothing_is_written(target: Path) -> None:

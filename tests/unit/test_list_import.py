@@ -1,7 +1,9 @@
 """Exports of a directory: what is read, what it means for the list, and what is refused."""
 
 import base64
+import errno
 import json
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from rsvpq.ops import InvalidRequest, OperatorContext, list_import, open_context
 from rsvpq.settings import ConfigError, Settings, load_settings
 from rsvpq.settings.directory_export import decode, read_csv, read_ldif
 from rsvpq.settings.list_import import Places
+from rsvpq.settings.text_files import write_remedy
+from tests.support.file_limit import files_of_at_most
 
 LIST = """\
 # Ours.
@@ -210,6 +214,37 @@ def test_a_list_behind_a_link_is_written_where_it_is(settings: Settings, tmp_pat
     assert "cara@example.com,hq1" in real.read_text()
     assert settings.mailboxes.is_symlink()
     assert (former, former.read_text()) == (tmp_path / "shared" / "list.csv.former", LIST)
+
+
+def test_the_line_ends_and_the_byte_order_mark_stay(settings: Settings) -> None:
+    settings.mailboxes.write_bytes(LIST.replace("\n", "\r\n").encode("utf-8-sig"))
+    list_import.write_list(_context(settings), prepare(settings, GET_MAILBOX.replace("ara", "ora")))
+    expected = LIST.replace("cara@example.com,hq2,,,\n", "") + "cora@example.com,hq2,,,\n"
+    assert settings.mailboxes.read_bytes() == expected.replace("\n", "\r\n").encode("utf-8-sig")
+
+
+def test_a_list_that_cannot_be_written_stays_as_it_is_with_the_remedy_for_the_reason(settings: Settings) -> None:
+    prepared = prepare(settings, GET_MAILBOX.replace("cara@", "dora@").replace('"cara"', '"dora"'))
+    with files_of_at_most(100), pytest.raises(ConfigError, match=r"cannot be written \(File too large\); make room"):
+        list_import.write_list(_context(settings), prepared)
+    assert settings.mailboxes.read_text() == LIST
+    assert [path.name for path in settings.mailboxes.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EACCES, "may write that folder"),
+        (errno.EPERM, "may write that folder"),
+        (errno.EROFS, "where it is mounted from"),
+        (errno.EBUSY, "where it is mounted from"),
+        (errno.ENOENT, "another folder"),
+    ],
+)
+def test_the_remedy_for_a_file_that_cannot_be_written_follows_from_the_reason(number: int, remedy: str) -> None:
+    assert remedy in write_remedy(OSError(number, os.strerror(number)))
 
 
 def test_mode_of_the_file_stays(settings: Settings) -> None:
