@@ -105,7 +105,7 @@ def _place(directory: Path, redis: QueueServer, stub: StubServer, recording: Rec
 def _table(latency_ms: float, arms: Mapping[str, Sequence[Used]]) -> Table:
     base = arms.get(PLAIN_CELERY.name) or next(iter(arms.values()))
     return Table(
-        f"Answering, {latency_ms:g} ms before each HTTP answer",
+        f"Answering, {latency_ms:g} ms before each HTTP response",
         columns("stub"),
         [row(name, results, base) for name, results in arms.items()],
     )

@@ -71,7 +71,7 @@ def run(size: Size, say: Callable[[str], None]) -> list[Table]:
             say(f"round {number + 1}: EWS, {arm.name}: {result.per_second:.0f} messages/s")
     base = results.get(PLAIN_EXCHANGELIB.name) or next(iter(results.values()))
     rows = [row(name, uses, base) for name, uses in results.items()]
-    title = "Answering by Exchange Web Services, 0 ms before each HTTP answer"
+    title = "Answering by Exchange Web Services, 0 ms before each HTTP response"
     return [Table(title, columns("simulator"), rows), _operations_table(results)]
 
 

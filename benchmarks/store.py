@@ -14,6 +14,7 @@ MESSAGE = re.compile(r"q(\d{6})x\d{5}")
 _FOLDERS = ("inbox", "drafts", "sentitems", "deleteditems", "calendar", "outbox", "sendmsg")
 _NAMES = dict(zip(_FOLDERS, ("Inbox", "Drafts", "Sent%20Items", "Deleted%20Items", "Calendar", "Outbox"), strict=False))
 SUBMISSION = "##DavMailSubmissionURI##"
+ETAG = "DAV:getetag"
 _FIRST = datetime(2007, 12, 30, 5, 16, tzinfo=UTC)
 
 
@@ -34,8 +35,10 @@ class Box:
     taken: set[str] = field(default_factory=set)
     drafts: dict[str, None] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
-    #: What was set by PROPPATCH, by folder and name.
+    #: What was set by PROPPATCH, and the ETag since then, by folder and name.
     patched: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    #: How often anything was set.
+    patches: int = 0
 
 
 class Store:
@@ -113,8 +116,10 @@ class Store:
         return there
 
     def patch(self, mailbox: str, folder: str, name: str, values: Mapping[str, str]) -> None:
-        """Set properties of an item, for as long as it stays in its folder."""
-        self.box(mailbox).patched.setdefault((folder, name), {}).update(values)
+        """Set properties of an item, for as long as it stays in its folder; its ETag shows it."""
+        box = self.box(mailbox)
+        box.patches += 1
+        box.patched.setdefault((folder, name), {}).update({**values, ETAG: _etag(name, box.patches)})
 
     def _inbox(self, mailbox: str, box: Box) -> Iterable[str]:
         number = int(mailbox.removeprefix("m"))
@@ -161,6 +166,7 @@ def _meeting(name: str, message_class: str, folder: str) -> dict[str, str]:
     start = received + timedelta(days=7)
     return {
         "href": f"{folder}/{name}.EML",
+        ETAG: _etag(name, 0),
         "DAV:contentclass": _content_class("calendarmessage"),
         "http://schemas.microsoft.com/exchange/outlookmessageclass": message_class,
         "urn:schemas:httpmail:subject": f"Review of the plans, {name}",
@@ -177,6 +183,10 @@ def _meeting(name: str, message_class: str, folder: str) -> dict[str, str]:
         "urn:schemas:calendar:alldayevent": "0",
         "http://schemas.microsoft.com/exchange/sensitivity": "0",
     }
+
+
+def _etag(name: str, change: int) -> str:
+    return f'"{name}-{change}"'
 
 
 def _content_class(name: str) -> str:

@@ -16,7 +16,7 @@ from functools import partial
 from urllib.parse import unquote
 
 from benchmarks import multistatus
-from benchmarks.store import MESSAGE, SUBMISSION, Store, folders, matching
+from benchmarks.store import ETAG, MESSAGE, SUBMISSION, Store, folders, matching
 
 CONTROL = "/_stub/"
 _BACKLOG = 1024
@@ -26,6 +26,7 @@ _HEADERS = "Server: Microsoft-IIS/6.0\r\nMS-WebStorage: 6.5.7226\r\n"
 #: Status, body, content type, further header lines.
 Answer = tuple[str, bytes, str, str]
 _DONE: Answer = ("201 Created", b"", "text/html", "")
+_CHANGED: Answer = ("412 Precondition Failed", b"", "text/html", "")
 _NOT_THERE: Answer = ("404 Resource Not Found", b"<html>not found</html>", "text/html", "")
 
 
@@ -99,8 +100,11 @@ class Stub:
         return _multistatus(multistatus.answer(rows[first : last + 1], asked), header)
 
     def _proppatch(self, request: Request) -> Answer:
-        if self._item(request) is None:
+        item = self._item(request)
+        if item is None:
             return _NOT_THERE
+        if request.headers.get("if-match", item[ETAG]) != item[ETAG]:
+            return _CHANGED
         values = multistatus.values(request.body)
         self._store.patch(request.mailbox, request.folder, request.name, values)
         return _multistatus(multistatus.patched(request.origin + request.path, [*values]))

@@ -16,7 +16,7 @@ from rsvpq.mail.editions import MeetingKey, Settled
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, Refused
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.ops.forecast import Forecast
-from rsvpq.policy import Decision, Facts, Policy, Trace, Version, held_for
+from rsvpq.policy import Decision, Edition, Facts, Policy, Trace, held_for
 from rsvpq.policy.gather import explain_knowing
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.recollection import Recollection, without_item
@@ -75,7 +75,7 @@ class Examiner:
         #: The earlier answers that the mailbox shows; None until they are read.
         self._sent: dict[str, Settled] | None = None
 
-    def examine(self, message: MeetingMessage, newest: Version | None) -> tuple[Trace, Facts]:
+    def examine(self, message: MeetingMessage, newest: Edition | None) -> tuple[Trace, Facts]:
         """Decide on one message; return the decision with every step, and the facts.
 
         :raises ExchangeError: the server is busy, or failed several times in a row.
@@ -84,7 +84,7 @@ class Examiner:
         return self._explained(self._visit.policy, message, self._known(message, newest))
 
     def compare(
-        self, message: MeetingMessage, newest: Version | None, other: Policy, newest_by_other: Version | None
+        self, message: MeetingMessage, newest: Edition | None, other: Policy, newest_by_other: Edition | None
     ) -> tuple[Decision, Decision]:
         """Decide on one message by the policy of the visit and by another one, on the same facts.
 
@@ -95,7 +95,7 @@ class Examiner:
         again = replace(facts, newest=newest_by_other, last_look=False)
         return before.decision, self._explained(other, message, again)[0].decision
 
-    def _known(self, message: MeetingMessage, newest: Version | None) -> Facts:
+    def _known(self, message: MeetingMessage, newest: Edition | None) -> Facts:
         """Return what is known about a message without reading its calendar."""
         visit, topic = self._visit, MeetingKey.of(message).topic
         visit.journal.intend("search", message.ref.key)  # obeys a pause, and renews the lease

@@ -163,7 +163,7 @@ def dead_summary(
 @_operation(contract.OPS_DEAD_SHOW)
 def dead_show(_: Task[Any, Any], item: str) -> dict[str, Any]:
     """Return everything about one dead item."""
-    return dead.show(_context(), item)
+    return dead.show_item(_context(), item)
 
 
 @_operation(contract.OPS_DEAD_RETRY)

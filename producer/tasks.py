@@ -80,7 +80,7 @@ def scan_mailbox(self: Task[Any, Any], /, *, generation: int, **_: Any) -> str:
 def _policies_of(run: str) -> tuple[Policy, Policy]:
     """Return the policies that a run compares.
 
-    :raises Refused: they are gone, or are none.
+    :raises Refused: they are gone, or cannot be read.
     """
     try:
         before, after = map(PolicySettings.model_validate, lanes.run_results(run).policies())

@@ -9,7 +9,7 @@ from rsvpq.lanes import Item, Lanes, Release
 from rsvpq.lanes.reading import batched
 from rsvpq.mail.messages import Mailbox, MeetingMessage, written
 from rsvpq.mail.ports import OpenMailbox
-from rsvpq.policy import Decision, Facts, Newest, Policy, Version, is_internal
+from rsvpq.policy import Decision, Edition, Facts, Newest, Policy, is_internal
 from rsvpq.policy.gather import decide_at_once
 from rsvpq.tasks import contract
 from rsvpq.tasks.journal import Journal
@@ -40,7 +40,7 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """All meeting messages of an Inbox in the server's order, and the newest version of each meeting."""
+    """All meeting messages of an Inbox in the server's order, and the newest edition of each meeting."""
 
     messages: Sequence[MeetingMessage]
     newest: Newest
@@ -104,7 +104,7 @@ class Visit:
         return Inbox(messages, self.newest(messages), unreadable)
 
     def newest(self, messages: Sequence[MeetingMessage]) -> Newest:
-        """Return the newest version of each meeting in the Inbox, by who is internal to the policy."""
+        """Return the newest edition of each meeting in the Inbox; the policy says which senders are internal."""
         ours = partial(is_internal, mailbox=self.mailbox.name, internal_domains=self.policy.internal_domains)
         return Newest(messages, ours)
 
@@ -123,10 +123,10 @@ class Visit:
                 self.journal.note("decided", number)
         return decided
 
-    def facts(self, message: MeetingMessage, newest: Version | None) -> Facts:
+    def facts(self, message: MeetingMessage, newest: Edition | None) -> Facts:
         """Return what is known about a message without reading more of the mailbox.
 
-        :param newest: the newest version of its meeting in the Inbox.
+        :param newest: the newest edition of its meeting in the Inbox.
         """
         facts = Facts.about(message, self.mailbox.name, self.mailbox.group, newest)
         return replace(facts, identity=message.identity(self.mailbox))

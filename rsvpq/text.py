@@ -92,6 +92,11 @@ def age(seconds: float | None) -> str:
     return f"{int(seconds // size)} {unit}"
 
 
+def ago(seconds: float | None) -> str:
+    """Format the age of something that happened, such as ``12 min ago``; '-' for None."""
+    return "-" if seconds is None else f"{age(seconds)} ago"
+
+
 def duration(seconds: float) -> str:
     """Format seconds in the two largest units: ``0.42 s``, ``3 min 20 s``, ``2 d 4 h``."""
     if seconds < _WHOLE_S:

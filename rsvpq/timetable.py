@@ -33,7 +33,7 @@ _MOST_PASSED = 400
 def check_cron(expression: str) -> str:
     """Return a cron expression of five fields.
 
-    :raises ValueError: it is none, or there is no time that it names.
+    :raises ValueError: it is not one, or there is no time that it names.
     """
     if len(expression.split()) != len(("minute", "hour", "day", "month", "weekday")):
         raise ValueError(f"{expression!r} has not five fields; write minute, hour, day, month and weekday")
@@ -121,7 +121,7 @@ class Timetable:
         return f"cron {self.cron} {self.zone}" if self.cron else f"{self.every_s:g}"
 
     def resting(self, now: datetime) -> Window | None:
-        """Return the rest that holds ``now``; None if it is none."""
+        """Return the rest that holds ``now``; None if there is none."""
         window = rest(self.quiet, now)
         return window if window and window[0] <= now else None
 

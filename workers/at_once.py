@@ -28,7 +28,7 @@ from workers.work import AtOnceWork
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class GivenAnswer:
     """An answer as the journal has it.
 
     :param begun_s: when it was first given, by the ledger's clock, in seconds since the epoch. :param at_s: when it was
@@ -92,8 +92,8 @@ def _begin(work: AtOnceWork, request: MeetingMessage) -> Outcome:
     if decided.verdict is None:
         return left_alone(decided)
     now_s = work.journal.now_s()
-    first = Response(now_s, now_s, 2 if earlier else 1, marks.token(), decided.decision.text)
-    return _respond(work, decided.verdict, first, decided)
+    first = GivenAnswer(now_s, now_s, 2 if earlier else 1, marks.token(), decided.decision.text)
+    return _give(work, decided.verdict, first, decided)
 
 
 def _is_free(work: AtOnceWork, earlier: Intent) -> bool:
@@ -111,7 +111,7 @@ def _is_free(work: AtOnceWork, earlier: Intent) -> bool:
         _require_settled(work, _first_seen_s(work, earlier), evidence.note)
         return True
     begun_s = begun.timestamp()
-    work.journal.note(earlier.verdict, Response(begun_s, begun_s, token=earlier.token).to_fact())
+    work.journal.note(earlier.verdict, GivenAnswer(begun_s, begun_s, token=earlier.token).to_fact())
     return False
 
 
@@ -127,7 +127,7 @@ def _finish_sent(work: AtOnceWork) -> Outcome:
 
 def _finish_begun(work: AtOnceWork, verdict: Verdict) -> Outcome:
     """Finish the answer that was begun, whatever the policy says by now."""
-    last, now_s = Response.parse(work.journal[verdict]), work.journal.now_s()
+    last, now_s = GivenAnswer.parse(work.journal[verdict]), work.journal.now_s()
     if last.at_s > now_s:  # the clock was set back: count from now on, not from a time that is yet to come
         last = replace(last, begun_s=min(last.begun_s, now_s), at_s=now_s)
         work.journal.note(verdict, last.to_fact())
@@ -138,11 +138,11 @@ def _finish_begun(work: AtOnceWork, verdict: Verdict) -> Outcome:
         case Step.WAIT:
             _require_settled(work, last.at_s, evidence.note)
         case Step.COMMAND:
-            return _respond_again(work, verdict, last)
+            return _give_again(work, verdict, last)
     raise Unknown(f"{verdict} was begun, and it is not known whether it was sent: {evidence.note}")
 
 
-def _respond_again(work: AtOnceWork, verdict: Verdict, last: Response) -> Outcome:
+def _give_again(work: AtOnceWork, verdict: Verdict, last: GivenAnswer) -> Outcome:
     """Give the answer again, because it was certainly not carried out, unless somebody else has begun one meanwhile.
 
     :raises Unsettled: the effect of that one may not show yet.
@@ -157,18 +157,18 @@ def _respond_again(work: AtOnceWork, verdict: Verdict, last: Response) -> Outcom
         _require_settled(work, _first_seen_s(work, other), "another installation has marked the request")
     token = last.token or marks.token()
     again = replace(last, at_s=work.journal.now_s(), times=last.times + 1, token=token)
-    return _respond(work.with_message(request), verdict, again)
+    return _give(work.with_message(request), verdict, again)
 
 
-def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: Decided | None = None) -> Outcome:
+def _give(work: AtOnceWork, verdict: Verdict, answer: GivenAnswer, decided: Decided | None = None) -> Outcome:
     """Give the answer: the only effect, between its intent and its outcome in the journal."""
     journal = work.journal
-    journal.intend(verdict, response.to_fact(), decided.attached if decided else None)
+    journal.intend(verdict, answer.to_fact(), decided.attached if decided else None)
     try:
-        request = _marked(work, response.mark(work.item, verdict))
-        may_be_left = work.box.respond(request, verdict, text=response.text, silent=_is_silent(work))
+        request = _marked(work, answer.mark(work.item, verdict))
+        may_be_left = work.box.respond(request, verdict, text=answer.text, silent=_is_silent(work))
     except Gone:
-        if response.times > 1:
+        if answer.times > 1:
             raise Transient("the request left the Inbox: an earlier attempt may have had its effect late") from None
         return gone(work, undone=True)
     except NotAnswerable as refusal:
@@ -177,7 +177,7 @@ def _respond(work: AtOnceWork, verdict: Verdict, response: Response, decided: De
         _notice_another(work)
         raise
     except (Busy, Transient):  # certainly not done, so the next attempt need not wait for it
-        journal.note(verdict, replace(response, at_s=0).to_fact())
+        journal.note(verdict, replace(answer, at_s=0).to_fact())
         raise
     journal.note("sent")
     if may_be_left:

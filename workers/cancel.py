@@ -1,6 +1,6 @@
 """Process one cancellation: remove the canceled meeting from the calendar, and the message from the Inbox.
 
-Some servers have an operation for this. Outlook Web Access has a button whose command is not known, so there both are
+Some servers have an operation for this. Others have a button whose command is not known; there both are
 moved: first the appointment goes to Deleted Items, where a person can get it back, then the message. Doing this twice
 is harmless, but removing the wrong appointment is not. So an appointment is removed only if message and calendar show
 that it is the one that was canceled.
@@ -9,7 +9,7 @@ that it is the one that was canceled.
 from contextlib import suppress
 
 from rsvpq.mail.calendar import Appointment, CalendarUnknown, instance_date
-from rsvpq.mail.editions import Version, same_occurrence
+from rsvpq.mail.editions import Edition, same_occurrence
 from rsvpq.mail.errors import Gone, NotAnswerable, Unsupported
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import Clear
@@ -71,12 +71,12 @@ def _canceled(message: MeetingMessage, found: list[Appointment] | CalendarUnknow
     meant = _of_occurrence(message, known) if message.occurrence else _of_whole(message, known)
     if len(meant) > 1:
         raise _UncertainError(f"the calendar has {len(meant)} appointments of this meeting")
-    version = Version.of(message)
+    edition = Edition.of(message)
     for one in meant:
-        booked = Version(one.sequence, one.stamp)
-        if version.is_older_than(booked):
-            raise _UncertainError("the calendar has a newer version of this meeting")
-        if not version.can_be_compared(booked):
+        booked = Edition(one.sequence, one.stamp)
+        if edition.is_older_than(booked):
+            raise _UncertainError("the calendar has a newer edition of this meeting")
+        if not edition.can_be_compared(booked):
             raise _UncertainError("the server does not show whether it is newer than the appointment")
         if not arranged(message, one.organizer):
             raise _UncertainError(

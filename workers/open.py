@@ -22,7 +22,7 @@ _NOTES: dict[After, str] = {"keep": "", "move": "moved to Deleted Items", "delet
 def open_response(work: Work, after: After, absorbed_within: timedelta = timedelta(hours=1)) -> Outcome:
     """Open the response, then keep it (marked as processed), move it to Deleted Items, or delete it.
 
-    A counter-proposal is always kept, because the proposed time is in no other place. A server without OWA commands
+    A counter-proposal is always kept, because the proposed time is in no other place. A server without commands
     enters responses by itself; if it shows that it has, there is nothing to open, and the rest is done.
 
     :param absorbed_within: how long after its arrival a response may be left out of the calendar by such a server;

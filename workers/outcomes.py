@@ -56,7 +56,7 @@ def not_answerable(refusal: NotAnswerable) -> Outcome:
 
 def left_to_the_server() -> Outcome:
     """Return the outcome for a response that the server enters by itself."""
-    reason = "this server has no OWA commands and enters responses by itself"
+    reason = "this server has no commands and enters responses by itself"
     return Outcome("left", reason, left=_NO_OWA.left)
 
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid5
 from rsvpq.mail.editions import answer_marker
 from rsvpq.mail.errors import Gone, Refused, Unknown
 from rsvpq.mail.messages import Intent, MeetingMessage, Verdict
-from rsvpq.mail.ports import Clear
+from rsvpq.mail.ports import AnswersByDraft, Clear
 from rsvpq.tasks.journal import Attached, Outcome
 from workers.evidence import was_sent
 from workers.outcomes import gone, left_alone
@@ -41,7 +41,7 @@ def reply(work: DraftWork) -> Outcome:
             return left_alone(decided)
         verdict, attached = decided.verdict, decided.attached
 
-    name = draft_name(request, verdict)
+    name = draft_name(box, request, verdict)
     if "sent" not in journal and not box.has_sent(name):
         if "send" not in journal and not request.response_requested:
             box.clear(there, Clear.MARK)
@@ -59,7 +59,7 @@ def reply(work: DraftWork) -> Outcome:
 def _begun(work: DraftWork) -> Verdict | None:
     if "draft" not in work.journal:
         return None
-    ours = (verdict for verdict in Verdict if draft_name(work.message, verdict) == work.journal["draft"])
+    ours = (verdict for verdict in Verdict if draft_name(work.box, work.message, verdict) == work.journal["draft"])
     verdict = next(ours, None)
     if verdict is None:
         raise Refused("the journal names a draft that does not belong to this request")
@@ -82,6 +82,6 @@ def _write_and_send(work: DraftWork, name: str, verdict: Verdict, attached: Atta
     journal.note("sent")
 
 
-def draft_name(request: MeetingMessage, verdict: Verdict) -> str:
-    """Return the name of the draft that answers the request with this verdict."""
-    return f"{uuid5(_NAMES, f'{request.ref.key}/{verdict}')}.EML"
+def draft_name(box: AnswersByDraft, request: MeetingMessage, verdict: Verdict) -> str:
+    """Return the name of the draft that answers the request with this verdict: the same in each attempt."""
+    return box.draft_name(str(uuid5(_NAMES, f"{request.ref.key}/{verdict}")))

@@ -1,6 +1,6 @@
 """Choose the next step of an answer that was begun: a pure function of what journal and mailbox show.
 
-An answer has two effects and no transaction: OWA's command writes a draft, and a MOVE sends it. A worker may die before
+An answer has two effects and no transaction: a command writes a draft, and moving it sends it. A worker may die before
 or after each of them, an HTTP response may be lost, and a server may show its effect late. The function implements the
 table of ``docs/reliability.md`` row by row.
 """
@@ -109,8 +109,11 @@ class Command:
         """Read what :meth:`to_fact` returned; earlier versions stored only ``before``, or no token."""
         if isinstance(fact, list):
             return cls(tuple(fact))
-        before, read = (
-            fact.get("before", ()),
-            fact.get("read", False),
-        )  # neither if the mailbox had another protocol then
-        return cls(tuple(before), fact["at"], fact["times"], read, fact.get("token", ""))
+        return cls(
+            # Neither "before" nor "read" if the mailbox had another protocol then.
+            before=tuple(fact.get("before", ())),
+            at_s=fact["at"],
+            times=fact["times"],
+            read=fact.get("read", False),
+            token=fact.get("token", ""),
+        )

@@ -8,12 +8,13 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, who_option
+from rsvpq.cli.options import json_option, not_empty, who_option, why_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.ops import confirmation, open_context
 from rsvpq.settings import load_settings
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--group",
     type=Name("group"),
@@ -25,7 +26,7 @@ from rsvpq.settings import load_settings
     "--withdraw", is_flag=True, help="Withdraw it (without --group: all of it), and only observe from now on."
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--reason", default="", help="Recorded in the audit.")
+@why_option
 @who_option
 @json_option
 @config_option
@@ -34,7 +35,7 @@ def confirm(
 ) -> None:
     """Confirm that rsvpq may answer, once 'rsvpq scan --dry-run' shows what you want.
 
-    Until then rsvpq only observes, even with mode = "respond". With --group this is true of all other groups. An answer
+    Until then rsvpq only observes, even with mode = "respond". With --group all other groups stay observed. An answer
     that was sent cannot be recalled; a response that was processed is moved to Deleted Items.
     """
     context = open_context(load_settings(config_file), who=who)

@@ -12,7 +12,8 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, who_option
+from rsvpq.cli.options import COUNT, json_option, not_empty, who_option
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as dead_items
 from rsvpq.settings import load_settings
@@ -45,7 +46,7 @@ _SHOWN = ("step", "decision", "result", "who", "reason", "note")
 _most = click.option(
     "--limit",
     "most",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=50,
     show_default=True,
     help="At most N items, newest first.",
@@ -54,7 +55,7 @@ _most = click.option(
 _ids = click.argument("ids", metavar="ID...", nargs=-1)
 _all = click.option("--all", "everything", is_flag=True, help="All dead items, or all that match the other options.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask for confirmation of --all.")
-_why = click.option("--why", default="", help="Reason to record in the audit.")
+_why = click.option("--why", default="", help="Why, for the audit.")
 
 
 def _settling(command: _Command) -> Callable[..., Any]:
@@ -65,7 +66,7 @@ def _settling(command: _Command) -> Callable[..., Any]:
     return result
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @_most
 @_which
 @json_option
@@ -104,14 +105,14 @@ def summarize_dead(which: dead_items.Which, most: int, as_json: bool, config_fil
         say("no dead items" if which == dead_items.Which() else "no dead item matches")
 
 
-@dead.command()
+@dead.command("show")
 @click.argument("item_id", metavar="ID")
 @json_option
 @config_option
-def show(item_id: str, as_json: bool, config_file: Path | None) -> None:
+def show_item(item_id: str, as_json: bool, config_file: Path | None) -> None:
     """Show all about one dead item: what its journal proves, what to check, and its audit records."""
     with usage():
-        found = dead_items.show(open_context(load_settings(config_file)), item_id)
+        found = dead_items.show_item(open_context(load_settings(config_file)), item_id)
     if as_json:
         print_document(found)
     else:

@@ -3,8 +3,8 @@
 import re
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rsvpq.cli.config import Checked, check_configuration
 from rsvpq.cli.doctor import show_notes
 from rsvpq.cli.documents import print_action
 from rsvpq.cli.options import json_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.doctor.checks import examine
 from rsvpq.ops import InvalidRequest, first_files
 from rsvpq.settings import ConfigError
@@ -30,25 +31,49 @@ def _server_name(_context: click.Context, _parameter: click.Parameter, value: st
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the options say; None or empty for what they do not."""
+
+    name: str
+    protocol: str | None
+    url: str | None
+    username: str | None
+    password_file: Path | None
+    auth: str | None
+    allow_http: bool
+    list_file: Path | None
+    mailboxes: Sequence[str]
+    domains: Sequence[str]
+    redis_url: str | None
+    redis_password_file: Path | None
+    units: Path | None
+    no_units: bool
+    no_probe: bool
+    force: bool
+    non_interactive: bool
+
+
 @dataclass(slots=True)
 class _Questions:
     """Asks for what no option has given; in a script, collects what is missing."""
 
     interactive: bool
-    missing: list[str]
+    missing: list[str] = field(default_factory=list)
 
-    def ask(self, given: Any, option: str, text: str, **more: Any) -> Any:
+    def ask(self, given: str | None, option: str, text: str, **more: Any) -> str:
         """Return the given value, else the answer to the question."""
-        if given not in (None, "", ()):
+        if given:
             return given
         if self.interactive:
-            return click.prompt(text, **more)
+            answer: str = click.prompt(text, **more)
+            return answer
         if "default" not in more:
             self.missing.append(option)
-        return more.get("default", "")
+        return str(more.get("default", ""))
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--directory", type=_FOLDER, default=Path(), help="Where the files are written.  [default: .]")
 @click.option(
     "--server", "name", default="hq1", show_default=True, callback=_server_name, help="Its name in the settings."
@@ -60,8 +85,8 @@ class _Questions:
 @click.option("--auth", type=click.Choice(["basic", "ntlm", "negotiate", "forms"]), help="How to log in.")
 @click.option("--allow-http", is_flag=True, help="Accept a URL with http: the password is not encrypted.")
 @click.option("--list", "list_file", type=_FILE, help="A list of mailboxes (CSV), which is copied.")
-@click.option("--mailbox", "mailboxes", multiple=True, help="Instead of a list: a mailbox to begin with.")
-@click.option("--internal-domain", "domains", multiple=True, help="One of your own domains.")
+@click.option("--mailbox", "mailboxes", multiple=True, help="Instead of a list: a mailbox; may be repeated.")
+@click.option("--internal-domain", "domains", multiple=True, help="One of your own domains; may be repeated.")
 @click.option("--redis", "redis_url", help="Such as redis://127.0.0.1:6379/0.")
 @click.option("--redis-password-file", type=_FILE, help="A file with its password.")
 @click.option("--units", type=_FOLDER, help="Where the units of systemd are written.  [default: DIRECTORY/systemd]")
@@ -70,23 +95,23 @@ class _Questions:
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option("--non-interactive", is_flag=True, help="Ask nothing.")
 @json_option
-def init(directory: Path, units: Path | None, as_json: bool, **given: Any) -> None:
+def init(directory: Path, as_json: bool, **options: Any) -> None:
     """Write rsvpq.toml, the secrets, the list of mailboxes and the units of systemd of a new installation.
 
     Asks for what no option says. Before anything is written, the settings are checked as by 'config check', and Redis
     and the mail server as by 'doctor'. The mode is observe: nothing will be answered.
     """
-    directory = directory.absolute()
+    directory, given = directory.absolute(), _Given(**options)
     try:
         new = _known(directory, given)
         files = {directory / path: content for path, content in new.settings_files().items()}
-        if not given["no_units"]:
-            files |= new.unit_files((units or directory / "systemd").absolute(), Path(sys.prefix))
-        if not given["force"] and (there := first_files.existing(files)):
+        if not given.no_units:
+            files |= new.unit_files((given.units or directory / "systemd").absolute(), Path(sys.prefix))
+        if not given.force and (there := first_files.existing(files)):
             names = ", ".join(map(str, there))
             raise InvalidRequest(f"{names} {'is' if len(there) == 1 else 'are'} there already; --force replaces them")
         checked = _check(new, _probe(directory, given, show=not as_json))
-        wrote = list(map(str, first_files.write_files(files, force=given["force"])))
+        wrote = list(map(str, first_files.write_files(files, force=given.force)))
     except InvalidRequest as error:
         raise click.ClickException(printable(str(error))) from None
     if not as_json:
@@ -96,31 +121,33 @@ def init(directory: Path, units: Path | None, as_json: bool, **given: Any) -> No
     print_action("init", done, as_json=as_json, warnings=notes, facts={"files": wrote})
 
 
-def _known(directory: Path, given: dict[str, Any]) -> first_files.NewInstallation:
+def _known(directory: Path, given: _Given) -> first_files.NewInstallation:
     """Ask for what was not given.
 
     :raises click.UsageError: something is missing, and nobody may be asked.
     """
-    questions = _Questions(not given["non_interactive"], [])
+    questions = _Questions(interactive=not given.non_interactive)
     ask = questions.ask
     new = first_files.NewInstallation(
         directory=directory,
-        name=given["name"],
-        protocol=ask(given["protocol"], "--protocol", "Protocol", type=click.Choice(["webdav", "ews"])),
-        url=ask(given["url"], "--url", "URL of the mail server"),
-        username=ask(given["username"], "--username", r"Account, such as EXAMPLE\svc-rsvpq"),
-        password=ask(_secret(given["password_file"]), "--password-file", "Its password", hide_input=True),
-        auth=ask(given["auth"], "--auth", "Login", default="basic"),
-        allow_http=given["allow_http"],
+        name=given.name,
+        protocol=ask(given.protocol, "--protocol", "Protocol", type=click.Choice(["webdav", "ews"])),
+        url=ask(given.url, "--url", "URL of the mail server"),
+        username=ask(given.username, "--username", r"Account, such as EXAMPLE\svc-rsvpq"),
+        password=ask(_secret(given.password_file), "--password-file", "Its password", hide_input=True),
+        auth=ask(given.auth, "--auth", "Login", default="basic"),
+        allow_http=given.allow_http,
         rows=_rows(given, ask),
-        redis_url=ask(given["redis_url"], "--redis", "Redis", default=first_files.LOCAL_REDIS),
+        redis_url=ask(given.redis_url, "--redis", "Redis", default=first_files.LOCAL_REDIS),
         redis_password=ask(
-            *(_secret(given["redis_password_file"]), "--redis-password-file", "Its password, empty for none"),
+            _secret(given.redis_password_file),
+            "--redis-password-file",
+            "Its password, empty for none",
             default="",
             hide_input=True,
             show_default=False,
         ),
-        internal_domains=given["domains"],
+        internal_domains=given.domains,
     )
     if questions.missing:
         raise click.UsageError(f"with --non-interactive, give {', '.join(questions.missing)}")
@@ -132,21 +159,21 @@ def _known(directory: Path, given: dict[str, Any]) -> first_files.NewInstallatio
     return replace(new, internal_domains=[domain.strip() for domain in domains.split(",") if domain.strip()])
 
 
-def _rows(given: dict[str, Any], ask: Callable[..., Any]) -> str:
-    file = given["list_file"]
-    if file is None and not given["mailboxes"]:
+def _rows(given: _Given, ask: Callable[..., str]) -> str:
+    file: Path | str | None = given.list_file
+    if file is None and not given.mailboxes:
         file = ask("", "--list", "List of mailboxes (a CSV file; empty: one mailbox)", default="", show_default=False)
     if file:
         return read_text(Path(file), "correct the path")
-    mailboxes = given["mailboxes"] or [ask("", "--mailbox", "A mailbox to begin with, such as adele@example.com")]
-    return first_files.list_of(mailboxes, given["name"])
+    mailboxes = given.mailboxes or [ask("", "--mailbox", "A mailbox to begin with, such as adele@example.com")]
+    return first_files.list_of(mailboxes, given.name)
 
 
 def _secret(file: Path | None) -> str:
     return "" if file is None else read_text(file, "correct the path").rstrip("\n")
 
 
-def _probe(directory: Path, given: dict[str, Any], *, show: bool) -> Callable[[Checked], None]:
+def _probe(directory: Path, given: _Given, *, show: bool) -> Callable[[Checked], None]:
     """Return what looks at Redis and at the mail server, and asks whether to go on if something fails."""
 
     def probe(checked: Checked) -> None:
@@ -159,11 +186,11 @@ def _probe(directory: Path, given: dict[str, Any], *, show: bool) -> Callable[[C
             failed = failed or notes.failed
         if not failed:
             return
-        if given["non_interactive"] or not show:
+        if given.non_interactive or not show:
             raise InvalidRequest("something failed, so nothing was written; correct it, or use --no-probe")
         click.confirm("Something failed. Write the files anyway?", abort=True)
 
-    return (lambda _: None) if given["no_probe"] else probe
+    return (lambda _: None) if given.no_probe else probe
 
 
 def _check(new: first_files.NewInstallation, probe: Callable[[Checked], None]) -> Checked:

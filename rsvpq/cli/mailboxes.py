@@ -13,7 +13,8 @@ from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.list_import import import_list
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, to_seconds
+from rsvpq.cli.options import COUNT, json_option, not_empty, to_seconds
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.lanes.status import Override
 from rsvpq.ops import look, open_context
@@ -26,7 +27,7 @@ _HEADINGS = ("mailbox", "server", "group", "state", "since", "reason", "remedy")
 _SHORT = 5
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @click.option("--server", type=Name("server"), default="", callback=not_empty, help="Only mailboxes of this server.")
 @click.option("--group", type=Name("group"), default="", callback=not_empty, help="Only mailboxes of this group.")
 @click.option("--state", type=click.Choice(health.STATES), help="Only mailboxes in this state.")
@@ -69,14 +70,14 @@ def mailboxes(
         say(f"none is {state}")
 
 
-@mailboxes.command()
+@mailboxes.command("show")
 @click.argument("name", type=Name("mailbox"))
 @json_option
 @config_option
-def show(name: str, as_json: bool, config_file: Path | None) -> None:
+def show_mailbox(name: str, as_json: bool, config_file: Path | None) -> None:
     """Show one mailbox: whether it is well, its last scan, and what waits in its lane."""
     with usage():
-        found = health.show(open_context(load_settings(config_file)), name)
+        found = health.show_mailbox(open_context(load_settings(config_file)), name)
     if as_json:
         print_document(found)
     else:
@@ -84,7 +85,7 @@ def show(name: str, as_json: bool, config_file: Path | None) -> None:
 
 
 @mailboxes.command()
-@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N lanes.")
+@click.option("--most", type=COUNT, default=20, show_default=True, metavar="N", help="At most N lanes.")
 @json_option
 @config_option
 def top(most: int, as_json: bool, config_file: Path | None) -> None:
@@ -105,7 +106,7 @@ def _totals(found: health.Examined) -> str:
     if not found.mailboxes:
         return "there is no such mailbox"
     if not found.unwell and (found.missing or found.obstacles):
-        return f"{counted(found.mailboxes, 'mailbox')} without a symptom, and not all of this is worked:"
+        return f"{counted(found.mailboxes, 'mailbox')} without a symptom, but not all of them are worked:"
     if not found.unwell:
         return f"{counted(found.mailboxes, 'mailbox')}, all well"
     states = ", ".join(f"{state} {count}" for state, count in found.states.items())
@@ -126,7 +127,7 @@ def _words(symptom: health.Symptom) -> tuple[str, str]:
 
 
 def _print_rows(rows: list[tuple[str, ...]]) -> None:
-    """Print a table that fits the terminal; if the output is none, a line for each row, however long it is.
+    """Print a table that fits the terminal; elsewhere a line for each row, however long it is.
 
     Where a terminal has no room for columns, reasons and remedies have lines of their own: commands can be copied.
     """

@@ -12,7 +12,7 @@ from rich.text import Text
 from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.settings.revision import Revision
-from rsvpq.text import age, counted, printable, shortened
+from rsvpq.text import age, ago, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 from rsvpq.wiring.revisions import differences
@@ -200,7 +200,7 @@ def _cells(server: ServerStatus, *, full: bool) -> dict[str, str]:
         "on hold": str(sum(server.on_hold.values())),
         "lag": lag + p95,
         "last scan": _scans(server, full=full),
-        "answer": _ago(server.last_answer_s),
+        "answer": ago(server.last_answer_s),
     }
 
 
@@ -220,7 +220,7 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
     if server.paused:
         yield f"paused{printable(control.about_pause(server.paused))}"
     if server.held_s:
-        yield f"backing off for {age(server.held_s)}{_why(server.held_why)}"
+        yield f"held for another {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 
@@ -236,7 +236,7 @@ def _footer(now: Status, *, part: bool) -> Iterator[str]:
         yield f"{now.order.broken} broken records were found, and repaired or set aside: see 'rsvpq repair --list'"
     if now.order.checked_s is not None:
         wrong = f", {now.order.wrong_slots} counters corrected so far" if now.order.wrong_slots else ""
-        yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {_ago(now.order.checked_s)}{wrong}"
+        yield f"in flight {now.order.in_flight}  slots {now.order.slots}  checked {ago(now.order.checked_s)}{wrong}"
     yield f"later {now.later}  dead {now.dead}"
     if part:
         return
@@ -254,7 +254,7 @@ def _of_mailboxes(now: Status) -> Iterator[str]:
     yield from _overrides(now)
     held = {name: hold for server in now.servers.values() for name, hold in server.held_mailboxes.items()}
     for name, hold in list(held.items())[:_NAMED]:
-        yield f"{printable(name)} is held: backing off for {age(hold.left_s)}{_why(hold.why)}"
+        yield f"{printable(name)} is held for another {age(hold.left_s)}{_why(hold.why)}"
     if len(held) > _NAMED:
         yield f"and {len(held) - _NAMED} or more other mailboxes are held"
 
@@ -274,7 +274,3 @@ def _overrides(now: Status) -> Iterator[str]:
 
 def _why(reason: str) -> str:
     return f": {printable(reason)}" if reason else ""
-
-
-def _ago(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{age(seconds)} ago"

@@ -14,7 +14,7 @@ _ROOM_FOR_COLUMNS = 100
 
 
 def is_terminal() -> bool:
-    """Return whether a person's terminal reads the output, so that tables are cut to its width."""
+    """Return whether a person's terminal reads the output, so that tables are fitted to its width."""
     return Console().is_terminal
 
 

@@ -32,7 +32,7 @@ def countable(address: str) -> str:
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return an address, one of IPv4 that is written as one of IPv6 as such; None if it is none."""
+    """Return an address, one of IPv4 that is written as one of IPv6 as such; None if it is not one."""
     try:
         found = ip_address(text)
     except ValueError:

@@ -23,7 +23,7 @@ from rsvpq.ops import InvalidRequest, OperatorContext, open_context
 from rsvpq.ops.control import about_pause, group_stops
 from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.logins import ConsoleRole, LoginFile
-from rsvpq.text import age, counted, grouped, printable
+from rsvpq.text import age, ago, counted, grouped, printable
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,7 @@ class ConsolePage(RequestHandler):
 
 
 class NotFound(ConsolePage):
-    """Everything that is not there; who is not logged in learns nothing about what is."""
+    """Everything that is not there; without a login nobody learns what is."""
 
     def get(self) -> None:
         """Refuse.
@@ -252,11 +252,6 @@ def _explain(status: int, error: BaseException | None, *, changing: bool) -> tup
 def escaped(text: bytes) -> str:
     """Escape a text for HTML; templates pass everything through it that is not already markup."""
     return escape(printable(text.decode()))
-
-
-def ago(seconds: float | None) -> str:
-    """Format an age; '-' for None."""
-    return "-" if seconds is None else f"{age(seconds)} ago"
 
 
 def plain(value: object) -> str:

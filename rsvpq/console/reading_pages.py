@@ -180,7 +180,7 @@ class MailboxPage(ConsolePage):
 
     async def get(self) -> None:
         """Show it."""
-        found = await self.ask(partial(health.show, self.context, self.asked("name")))
+        found = await self.ask(partial(health.show_mailbox, self.context, self.asked("name")))
         await self.show("mailbox.html", f"Mailbox {found['mailbox']}", refresh_s=_SELDOM_S, found=found)
 
 
@@ -221,7 +221,7 @@ class DeadItemPage(ConsolePage):
 
     async def get(self) -> None:
         """Show it."""
-        found = await self.ask(partial(dead.show, self.context, self.asked("id")))
+        found = await self.ask(partial(dead.show_item, self.context, self.asked("id")))
         await self.show("dead_item.html", "Dead item", refresh_s=_SELDOM_S, found=found)
 
 

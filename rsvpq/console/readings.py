@@ -50,7 +50,7 @@ class Readings:
             partial(look.top, context.lanes, MOST_LANES), _LISTS_S, slow
         )
         self.drafts: SharedReading[list[dict[str, str]]] = SharedReading(
-            lambda: drafts.rows(self._context), _LISTS_S, slow
+            lambda: drafts.draft_rows(self._context), _LISTS_S, slow
         )
         self.periods: dict[int, SharedReading[Report]] = {
             hours: SharedReading(partial(self._report, hours), _PERIOD_S, slow) for hours in PERIODS_H

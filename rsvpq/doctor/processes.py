@@ -153,7 +153,7 @@ def _stopped(status: Status, notes: Notes) -> None:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
         if server.held_s:
             why = f": {server.held_why}" if server.held_why else ""
-            text = f"{name} is held: backing off for another {server.held_s:.0f} s{why}"
+            text = f"{name} is held for another {server.held_s:.0f} s{why}"
             remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
 

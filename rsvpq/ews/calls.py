@@ -26,7 +26,7 @@ from rsvpq.mail.errors import (
     of_server,
 )
 
-#: The statuses whose body is read: a Fault comes with 500, and with others from other servers. A refused login is none.
+#: The statuses whose body is read: a Fault comes with 500, from some servers with others. A refused login has no Fault.
 _READ = frozenset(range(400, 600)) - {HTTPStatus.UNAUTHORIZED, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED}
 #: What a server may return for a schema that it does not know, as long as it has never understood one.
 _MAY_BE_THE_SCHEMA = {"ErrorInvalidRequest", "ErrorSchemaValidation"}

@@ -20,7 +20,7 @@ _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}){1,2000}")
 
 
 def uid_of(global_id: str) -> str:
-    """Return the uid of a meeting by its id in base64; '' if that is none."""
+    """Return the uid of a meeting by its id in base64; '' if that is not an id."""
     octets = _decoded(global_id)
     if octets is None:
         return ""

@@ -32,7 +32,7 @@ from rsvpq.http import tls
 from rsvpq.http.auth import ConnectionAuth
 from rsvpq.http.body import Undecodable, read_body
 from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket, within
-from rsvpq.http.message import HttpRequest, HttpResponse, Target
+from rsvpq.http.message import DEFAULT_PORTS, HttpRequest, HttpResponse, Target
 from rsvpq.mail.errors import BUSY_DELAY_S, Malformed, Transient
 
 #: The most cookies that are kept. A load balancer sets one or two, and each is sent with every request.
@@ -40,9 +40,8 @@ _MOST_COOKIES = 20
 #: The most characters of a Set-Cookie header. Browsers keep no longer ones, and the time that the standard library
 #: needs grows with the square of the length.
 _LONGEST_COOKIE = 4096
-#: The most bytes of the page of a 401 that are read to keep the connection.
-_LARGEST_PAGE = 256 * 1024
-_PORTS = {"http": 80, "https": 443}
+#: The most bytes of the page of a 401 that are read, and dropped, to keep the connection.
+_MOST_DROPPED = 256 * 1024
 
 
 class NotConnected(Exception):
@@ -107,7 +106,7 @@ class Connection:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         #: The configured host, for logins that are bound to it.
         self.host = parts.hostname or ""
-        self._port = parts.port or _PORTS[parts.scheme]
+        self._port = parts.port or DEFAULT_PORTS[parts.scheme]
         self._authority = parts.netloc
         self._timeouts = timeouts
         self._headers = dict(headers or {})
@@ -116,8 +115,8 @@ class Connection:
         self._cookies = CookieJar() if keep_cookies else None
         self._listings = listings
         self._dropped_cookies = dropped_cookies
-        #: Is told of each handshake. It must not lead back to the owner of the connection: in a cycle of references,
-        #: only the collector would close it.
+        #: The certificate of the last handshake. A value that is read, and not a callback: one that led back to the
+        #: owner of the connection would be a cycle of references, in which only the collector closes the socket.
         self.certificate = SeenCertificate()
 
     def send(self, request: HttpRequest, until: float) -> HttpResponse:
@@ -270,7 +269,7 @@ class Connection:
 
     def _read_to_end(self, response: HTTPResponse) -> None:
         """Read and drop the rest of a response to keep the connection; close it instead if the rest is long."""
-        left = _LARGEST_PAGE
+        left = _MOST_DROPPED
         try:
             while left and (piece := response.read1(left)):
                 left -= len(piece)

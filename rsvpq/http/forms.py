@@ -20,14 +20,13 @@ from rsvpq.http.application import Application
 from rsvpq.http.auth import Forms
 from rsvpq.http.credential import LONGEST_WAIT_S, Credential
 from rsvpq.http.login_form import NotUnderstoodError, find_login_form, listed
-from rsvpq.http.message import HttpRequest, HttpResponse, Target, error_from
+from rsvpq.http.message import DEFAULT_PORTS, HttpRequest, HttpResponse, Target, error_from
 from rsvpq.mail.errors import LOGIN_DELAY_S, Busy, ExchangeError, LoginRefused, Malformed
 
 #: The most redirects on the way to the login page; one or two are common.
 _MOST_REDIRECTS = 5
 #: The most cookies that are kept; a session has about three.
 _MOST_COOKIES = 20
-_PORTS = {"http": 80, "https": 443}
 
 #: Sends one request to the configured origin; follows no redirect, and raises no error for a status.
 SendOnce = Callable[[HttpRequest], HttpResponse]
@@ -268,9 +267,9 @@ class FormsLogin:
         """
         try:
             own, other = urlsplit(self._origin), urlsplit(urljoin(self._origin + page, url))
-            port, other_port = (one.port or _PORTS.get(one.scheme) for one in (own, other))
+            port, other_port = (one.port or DEFAULT_PORTS.get(one.scheme) for one in (own, other))
             same_host = own.hostname == other.hostname and (port == other_port or own.scheme != other.scheme)
-            if other.scheme in _PORTS and same_host:
+            if other.scheme in DEFAULT_PORTS and same_host:
                 return Target((other.path or "/") + (other.query and f"?{other.query}"))
         except (ValueError, Malformed):  # an invalid URL, port or path
             pass

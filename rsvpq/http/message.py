@@ -40,6 +40,8 @@ LONGEST_TARGET = 16 * 1024
 _MOST_UNESCAPINGS = 5
 _SEPARATOR = re.compile(r"[/\\]")  # IIS treats a backslash as a slash
 
+#: The ports of URLs that name none.
+DEFAULT_PORTS = {"http": 80, "https": 443}
 #: The longest Retry-After that is honored, in seconds.
 LONGEST_RETRY_AFTER_S = 3600.0
 #: "Login Time-out", the status of IIS for a login session that is missing or has ended.

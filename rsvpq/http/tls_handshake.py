@@ -17,6 +17,7 @@ from rsvpq.http import tls
 from rsvpq.http.connection import Connection, open_socket, secured
 from rsvpq.http.deadlines import PlainSocket, Timeouts, TlsSocket
 from rsvpq.http.endpoint import Endpoint
+from rsvpq.http.message import DEFAULT_PORTS
 from rsvpq.mail.checks import Checks, Stopwatch
 
 #: A certificate that expires in fewer days than this is reported.
@@ -27,7 +28,6 @@ _OLD_TLS = {"SSLv3", "TLSv1", "TLSv1.1"}
 _NO_CHECK_TIME = 0x200000
 _WRONG_DATES = {9, 10}
 _WRONG_NAMES = {62, 64}
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Address:
 def connect(endpoint: Endpoint, timeouts: Timeouts, checks: Checks) -> Connection | None:
     """Return an open connection for HTTP; None, and the reason in ``checks``, if there is none."""
     parts = urlsplit(endpoint.url)
-    address = Address(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
+    address = Address(parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
     plain = _connected(address, timeouts.connect_s, checks)
     if plain is None:
         return None

@@ -115,7 +115,7 @@ def left_s(hold_us: Any, length_us: Any, now_us: int) -> float:
 
 
 def quiet_left_s(first_us: Any, last_us: Any, now_us: int) -> float:
-    """Return how many seconds quiet hours still last that begin and end at these times; 0 if now are none."""
+    """Return how many seconds quiet hours still last that begin and end at these times; 0 outside of them."""
     first, last = number_of(first_us), number_of(last_us)
     return round((last - now_us) / 1e6, 3) if first <= now_us < last else 0.0
 

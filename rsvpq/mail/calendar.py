@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from rsvpq.mail.messages import ItemRef
+from rsvpq.mail.messages import ItemRef, may_be_series
 
 
 class BusyStatus(StrEnum):
@@ -137,8 +137,8 @@ class Appointment:
 
     @property
     def may_be_series(self) -> bool:
-        """Whether it is a whole series, or the server does not show that it is not one."""
-        return self.recurring is not False and not self.occurrence
+        """Whether it may be a whole series."""
+        return may_be_series(self.recurring, self.occurrence)
 
     @property
     def organized_here(self) -> bool:

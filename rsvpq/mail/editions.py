@@ -64,7 +64,7 @@ def answer_marker(item: str, request: MeetingMessage) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class Edition:
     """An edition of a meeting, ordered by sequence, then by stamp (RFC 5546, 2.1.5)."""
 
     sequence: int | None = None
@@ -72,15 +72,15 @@ class Version:
 
     @classmethod
     def of(cls, message: MeetingMessage) -> Self:
-        """Return the version that a message is about."""
+        """Return the edition that a message is about."""
         return cls(message.sequence, message.stamp)
 
-    def can_be_compared(self, other: "Version") -> bool:
+    def can_be_compared(self, other: "Edition") -> bool:
         """Return whether both have a sequence, or both have a stamp."""
         return None not in {self.sequence, other.sequence} or None not in {self.stamp, other.stamp}
 
-    def is_older_than(self, other: "Version") -> bool:
-        """Return whether this version is certainly older. Values that only one of the two has are not compared."""
+    def is_older_than(self, other: "Edition") -> bool:
+        """Return whether this edition is certainly older. Values that only one of the two has are not compared."""
         if self.sequence is not None and other.sequence is not None and self.sequence != other.sequence:
             return self.sequence < other.sequence
         return self.stamp is not None and other.stamp is not None and self.stamp < other.stamp
@@ -104,7 +104,7 @@ class Settled:
 
     item: str
     how: str
-    version: Version
+    edition: Edition
     start: datetime | None = None
     end: datetime | None = None
     organizer: str = ""
@@ -113,7 +113,7 @@ class Settled:
     @classmethod
     def by(cls, item: str, how: str, message: MeetingMessage) -> Self:
         """Return the entry for a message that is answered this way."""
-        return cls(item, how, Version.of(message), message.start, message.end, organizer_of(message))
+        return cls(item, how, Edition.of(message), message.start, message.end, organizer_of(message))
 
     def to_text(self) -> str:
         """Serialize to the value that the ledger keeps; the inverse of :meth:`parse`."""
@@ -121,9 +121,9 @@ class Settled:
         return json.dumps([*self._values(), *([[one._values() for one in self.others]] if self.others else [])])
 
     def _values(self) -> list[str | int | None]:
-        stamp = self.version.stamp.isoformat() if self.version.stamp else ""
+        stamp = self.edition.stamp.isoformat() if self.edition.stamp else ""
         times = written(self.start), written(self.end)
-        return [self.item, self.how, self.version.sequence, stamp, *times, self.organizer]
+        return [self.item, self.how, self.edition.sequence, stamp, *times, self.organizer]
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -141,7 +141,7 @@ class Settled:
     @classmethod
     def _of_values(cls, values: list[Any]) -> Self:
         item, how, sequence, stamp, start, end, *organizer = values
-        return cls(item, how, Version(sequence, instant(stamp)), instant(start), instant(end), "".join(organizer))
+        return cls(item, how, Edition(sequence, instant(stamp)), instant(start), instant(end), "".join(organizer))
 
     @property
     def each(self) -> tuple[Self, ...]:
@@ -174,21 +174,21 @@ class Settled:
         If a sequence is missing, or the answer is known from Sent Items only, the times of the meeting must also be
         equal: such an answer may not show which occurrence it is for.
         """
-        version = Version.of(message)
-        if _certainly_differ(self.organizer, organizer_of(message)) or self.version.is_older_than(version):
+        edition = Edition.of(message)
+        if _certainly_differ(self.organizer, organizer_of(message)) or self.edition.is_older_than(edition):
             return False
-        if version.is_older_than(self.version):
+        if edition.is_older_than(self.edition):
             return True
         if self.how == TAKEN_AWAY:
             return False
-        if self.item and None not in {version.sequence, self.version.sequence}:
+        if self.item and None not in {edition.sequence, self.edition.sequence}:
             return True
         times = (self.start, message.start), (self.end, message.end)
         return all(None in pair or pair[0] == pair[1] for pair in times)
 
     def is_newer_than(self, message: MeetingMessage) -> bool:
         """Return whether the answered edition is certainly newer than that of the message."""
-        return Version.of(message).is_older_than(self.version)
+        return Edition.of(message).is_older_than(self.edition)
 
 
 def _certainly_differ(one: str, other: str) -> bool:

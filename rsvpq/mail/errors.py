@@ -7,7 +7,7 @@ ExchangeError
  |         +-- NoRights     not done; the account may not act for this mailbox, or not in this part of it
  +-- Transient       not done; another attempt may work
  |    +-- Changed        somebody else has changed the item since it was looked at
- |    +-- Malformed      the answer is not what the protocol says: a proxy's page, or one that broke on its way
+ |    +-- Malformed      the response is not what the protocol says: a proxy's page, or one that broke on its way
  +-- Unknown         it may have been done: look before doing anything again
  |    +-- Unsettled       what was done may not show yet: look again after `delay_s`, which costs no attempt
  +-- Gone            the item is not there (any more)

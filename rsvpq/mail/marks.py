@@ -10,7 +10,7 @@ from rsvpq.mail.messages import Intent, Verdict
 
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _FINISHED = "finished:"
-#: No repl-uid begins with this.
+#: No key of an item begins with this.
 _BEGUN_BY = "begun:"
 
 

@@ -32,6 +32,16 @@ def written(moment: datetime | None) -> str:
     return moment.astimezone(UTC).isoformat(timespec=digits).replace("+00:00", "Z")
 
 
+def may_be_series(recurring: bool | None, occurrence: str) -> bool:
+    """Return whether a message or an appointment is about a whole series, or does not show that it is not.
+
+    What is about one occurrence shows the times of that occurrence.
+
+    :param recurring: None if it is not shown. :param occurrence: which occurrence it is about; '' for none.
+    """
+    return recurring is not False and not occurrence
+
+
 class Kind(StrEnum):
     """The kind of a message."""
 
@@ -191,11 +201,8 @@ class MeetingMessage:
 
     @property
     def may_be_series(self) -> bool:
-        """Whether it is about a whole series, or the server does not show that it is not.
-
-        A message about one occurrence shows the times of that occurrence.
-        """
-        return self.recurring is not False and not self.occurrence
+        """Whether it may be about a whole series."""
+        return may_be_series(self.recurring, self.occurrence)
 
     def identity(self, mailbox: Mailbox) -> str:
         """Return the item id (32 hex digits), equal for everybody who finds the message, and however often.

@@ -188,6 +188,9 @@ class AnswersByDraft(OpenMailbox, Protocol):
         :param address: of the mailbox, or its alias. :raises Refused: no answer can be written to that request.
         """
 
+    def draft_name(self, stem: str) -> str:
+        """Return the name of a draft that we choose: the stem, as this kind of store names messages."""
+
     def create_draft(self, name: str, content: bytes, marker: str) -> None:
         """Store an answer that we composed under a name that we chose, replacing any draft with that name."""
 

@@ -10,8 +10,8 @@ class DecisionChange(MessageRow):
     """A message that two policies decide on differently; all fields are strings.
 
     ``before`` and ``after`` are the decisions, each with its reason, which has the name of the rule if one decided
-    (``rule:clash``). They are the same if only the text of the answer would change. Times are as the server writes
-    them.
+    (``rule:clash``). They are the same if only the text of the answer would change. Times are in UTC, in the form of
+    :func:`rsvpq.mail.messages.written`.
     """
 
     mailbox: str

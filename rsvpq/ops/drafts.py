@@ -11,7 +11,7 @@ from rsvpq.tasks import contract
 from rsvpq.tasks.earlier_payloads import current
 
 
-def rows(context: OperatorContext) -> list[dict[str, str]]:
+def draft_rows(context: OperatorContext) -> list[dict[str, str]]:
     """Return a row for each unclear draft that the last scan of its mailbox found."""
     return [
         {

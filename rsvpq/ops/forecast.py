@@ -11,7 +11,7 @@ class Forecast(MessageRow):
 
     ``answer`` is the verdict that would be sent (accept, tentative, decline), or ''. ``held`` says why it would not be
     offered in this run: ``cap``, or its state in the ledger. ``needs`` names the facts that were not read, so that the
-    decision is preliminary. Times are as the server writes them.
+    decision is preliminary. Times are in UTC, in the form of :func:`rsvpq.mail.messages.written`.
     """
 
     mailbox: str

@@ -45,7 +45,7 @@ class ListImport:
     changes: ListChanges
 
     def require_consent(self, removals: int = 0, moves: int = 0) -> None:
-        """Require that no more mailboxes of a server leave it than without a word, or than the operator allows.
+        """Check that no more mailboxes of a server leave it than may do so unasked, or than the operator allows.
 
         :param removals: how many may leave the list. :param moves: how many may move to another server.
         :raises InvalidRequest: more would.

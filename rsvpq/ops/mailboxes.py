@@ -184,7 +184,7 @@ def _urgency(row: MailboxHealth) -> tuple[int, str]:
     return STATES.index(row.states[0]) if row.symptoms else len(STATES), row.mailbox.casefold()
 
 
-def show(context: OperatorContext, name: str) -> dict[str, Any]:
+def show_mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
     """Return everything about one mailbox: its symptoms, what stops it, what its last scan found, and its lane.
 
     The lane is as :func:`rsvpq.ops.look.mailbox` returns it.
@@ -291,7 +291,7 @@ class _Known:
             are = f"{counted(self.dead.count, 'item')} {'is' if self.dead.count == 1 else 'are'} dead"
             which = f"--mailbox {quote(self.name)}"
             remedy = f"rsvpq dead list {which}; once the cause is repaired: rsvpq dead retry --all {which}"
-            yield Symptom("dead", self.dead.since_s, f"{are}, the last one by: {self.dead.reason}", remedy)
+            yield Symptom("dead", self.dead.since_s, f"{are}, the last because of: {self.dead.reason}", remedy)
 
     def unlisted(self) -> Symptom:
         """Return that it has left the list, whatever else there is: nothing is done in it."""

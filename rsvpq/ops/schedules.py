@@ -14,7 +14,7 @@ class UpcomingRuns:
     """The next runs of one schedule, in its time zone; none if quiet hours cover all of them.
 
     :param scope: which mailboxes it is for, in words. :param when: when it is due, in words.
-    :param rests_until: when the quiet hours end that hold now; None if now are none.
+    :param rests_until: when the quiet hours end that hold now; None outside of quiet hours.
     """
 
     scope: str

@@ -3,9 +3,9 @@
 Start reading at :func:`rsvpq.policy.engine.decide`. ``docs/policy.md`` describes the same for operators.
 """
 
-from rsvpq.mail.editions import Version
+from rsvpq.mail.editions import Edition
 from rsvpq.policy.decision import Action, Decision, Left, Need, Reason, answer_to
-from rsvpq.policy.engine import Trace, TraceStep, decide, explain, held_for
+from rsvpq.policy.engine import Trace, TraceStep, decide, held_for, trace_decision
 from rsvpq.policy.facts import CalendarView, Facts, Newest
 from rsvpq.policy.organizer import arranged, is_from, is_internal
 from rsvpq.policy.rules import DECISIONS, Policy, Rule
@@ -15,6 +15,7 @@ __all__ = [
     "Action",
     "CalendarView",
     "Decision",
+    "Edition",
     "Facts",
     "Left",
     "Need",
@@ -24,12 +25,11 @@ __all__ = [
     "Rule",
     "Trace",
     "TraceStep",
-    "Version",
     "answer_to",
     "arranged",
     "decide",
-    "explain",
     "held_for",
     "is_from",
     "is_internal",
+    "trace_decision",
 ]

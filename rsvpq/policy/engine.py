@@ -68,7 +68,7 @@ def held_for(why: str) -> Trace:
     return Trace(Decision(Action.HOLD, Reason.NOT_DECIDED), (TraceStep("deciding", "matched", why),))
 
 
-def explain(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
+def trace_decision(policy: Policy, message: MeetingMessage, facts: Facts, now: datetime) -> Trace:
     """Decide as :func:`decide` does, and return every step of the evaluation."""
     evaluation = _Evaluation(Case(policy, message, facts, now), tracing=True)
     decision = evaluation.decision()
@@ -96,7 +96,7 @@ class _Evaluation:
         )
         observed = case.policy.mode == "observe"
         # A change of the meeting's text changes only its stamp.
-        again = settled is not None and any(one.version.sequence == case.message.sequence for one in settled.each)
+        again = settled is not None and any(one.edition.sequence == case.message.sequence for one in settled.each)
         text = answer_text(case.policy, found.action, found.rule, case.facts.mailbox)
         return Decision(found.action, found.reason, found.rule, frozenset(self.needs), observed, again, text)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from rsvpq.mail.calendar import Agenda, Appointment, CalendarUnknown
-from rsvpq.mail.editions import MeetingKey, Settled, Version, organizer_of
+from rsvpq.mail.editions import Edition, MeetingKey, Settled, organizer_of
 from rsvpq.mail.messages import Kind, MeetingMessage
 from rsvpq.mail.persons import comparable
 
@@ -45,8 +45,8 @@ class Facts:
     #: The number of attendees, without the organizer.
     attendees: int | None = None
     calendar: CalendarView | None = None
-    #: The newest version of this meeting among the messages of the Inbox; see :class:`Newest`.
-    newest: Version | None = None
+    #: The newest edition of this meeting among the messages of the Inbox; see :class:`Newest`.
+    newest: Edition | None = None
     #: What this occurrence of the meeting was answered with before, in reply to another message.
     settled: Settled | None = None
     #: Whether a draft, a sent answer or the state of the request confirms the mark that says that an answer was begun;
@@ -59,7 +59,7 @@ class Facts:
     last_look: bool = False
 
     @classmethod
-    def about(cls, message: MeetingMessage, mailbox: str, group: str, newest: Version | None = None) -> Self:
+    def about(cls, message: MeetingMessage, mailbox: str, group: str, newest: Edition | None = None) -> Self:
         """Return what is known about a message without reading anything more."""
         shown = frozenset({message.received_by} if message.received_by else ())
         return cls(mailbox, group, addresses=shown, newest=newest)
@@ -71,9 +71,9 @@ class Facts:
 
 
 class Newest:
-    """The newest version of each meeting that the requests and cancellations in an Inbox are about.
+    """The newest edition of each meeting that the requests and cancellations in an Inbox are about.
 
-    A series as a whole has versions of its own, and so has each occurrence that a message is about. Versions are also
+    A series as a whole has editions of its own, and so has each occurrence that a message is about. Editions are also
     kept apart by organizer and sender: anybody who knows a uid can send messages with it, and these must not make the
     organizer's own messages out of date.
 
@@ -84,17 +84,17 @@ class Newest:
         self, messages: Iterable[MeetingMessage], is_internal: Callable[[str], bool] = lambda _address: True
     ) -> None:
         self._is_internal = is_internal
-        self._versions: dict[tuple[MeetingKey, tuple[str, ...]], Version] = {}
+        self._editions: dict[tuple[MeetingKey, tuple[str, ...]], Edition] = {}
         for message in messages:
-            key, version = self._key(message), Version.of(message)
+            key, edition = self._key(message), Edition.of(message)
             if message.kind not in (Kind.REQUEST, Kind.CANCELLATION) or not key[0].meeting:
                 continue
-            if key not in self._versions or self._versions[key].is_older_than(version):
-                self._versions[key] = version
+            if key not in self._editions or self._editions[key].is_older_than(edition):
+                self._editions[key] = edition
 
-    def of(self, message: MeetingMessage) -> Version | None:
-        """Return the newest version of what a message is about, from the same organizer and sender."""
-        return self._versions.get(self._key(message))
+    def of(self, message: MeetingMessage) -> Edition | None:
+        """Return the newest edition of what a message is about, from the same organizer and sender."""
+        return self._editions.get(self._key(message))
 
     def _key(self, message: MeetingMessage) -> tuple[MeetingKey, tuple[str, ...]]:
         outsiders = (address for address in message.sent_by if not self._is_internal(address))

@@ -15,7 +15,7 @@ from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import MeetingMessage
 from rsvpq.mail.ports import WIDEST, OpenMailbox
 from rsvpq.mail.recurrence import Instances, instances, series_end
-from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, decide, explain, held_for
+from rsvpq.policy import CalendarView, Decision, Facts, Need, Policy, Trace, decide, held_for, trace_decision
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def explain_knowing(policy: Policy, message: MeetingMessage, box: OpenMailbox, f
     """Decide as :func:`decide_knowing` does, and return the trace of the decision and the facts that it used."""
     try:
         _, facts = _settle(policy, message, box, facts)
-        return explain(policy, message, facts, datetime.now(UTC)), facts
+        return trace_decision(policy, message, facts, datetime.now(UTC)), facts
     except ExchangeError:
         raise
     except Exception as error:

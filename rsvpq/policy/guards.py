@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rsvpq.mail.calendar import NEVER
-from rsvpq.mail.editions import TAKEN_AWAY, Version
+from rsvpq.mail.editions import TAKEN_AWAY, Edition
 from rsvpq.mail.messages import Kind
 from rsvpq.policy.case import Case
 from rsvpq.policy.conditions import shown
@@ -84,7 +84,7 @@ def _newer_message(case: Case) -> Finding | str:
     if case.message.outdated:
         return _skip(Reason.OUT_OF_DATE, "the message is marked as out of date")
     newest = case.facts.newest
-    if newest is not None and Version.of(case.message).is_older_than(newest):
+    if newest is not None and Edition.of(case.message).is_older_than(newest):
         return _skip(Reason.OUT_OF_DATE, "another message about this meeting is newer")
     return "no newer message about this meeting is known"
 
@@ -101,7 +101,7 @@ def _settled(case: Case) -> Finding | str:
         how = "another message about it was in the Inbox until somebody removed it"
     if settled.is_newer_than(case.message):
         return _skip(Reason.OUT_OF_DATE, f"{how}; that message is newer")
-    return _skip(Reason.ALREADY_ANSWERED, f"{how}; it has the same version")
+    return _skip(Reason.ALREADY_ANSWERED, f"{how}; it is the same edition")
 
 
 def _own_meeting(case: Case) -> Finding | str:
@@ -187,9 +187,9 @@ def _own_appointment(case: Case) -> Finding | str:
 
 def _newer_appointment(case: Case) -> Finding | str:
     found = case.counterpart
-    if found is not None and Version.of(case.message).is_older_than(Version(found.sequence, found.stamp)):
-        return _skip(Reason.OUT_OF_DATE, "the calendar has a newer version of this meeting")
-    return "the calendar has no newer version of this meeting"
+    if found is not None and Edition.of(case.message).is_older_than(Edition(found.sequence, found.stamp)):
+        return _skip(Reason.OUT_OF_DATE, "the calendar has a newer edition of this meeting")
+    return "the calendar has no newer edition of this meeting"
 
 
 def _other_organizer(case: Case) -> Finding | str:
@@ -209,11 +209,11 @@ def _other_organizer(case: Case) -> Finding | str:
 
 
 def _already_answered(case: Case) -> Finding | str:
-    found, version = case.counterpart, Version.of(case.message)
-    known = found is not None and None not in (version.sequence, version.stamp)
-    if known and case.earlier_answer and found and version == Version(found.sequence, found.stamp):
-        return _skip(Reason.ALREADY_ANSWERED, f"this version of the meeting is {case.earlier_answer}")
-    return "this version of the meeting is not known to be answered"
+    found, edition = case.counterpart, Edition.of(case.message)
+    known = found is not None and None not in (edition.sequence, edition.stamp)
+    if known and case.earlier_answer and found and edition == Edition(found.sequence, found.stamp):
+        return _skip(Reason.ALREADY_ANSWERED, f"this edition of the meeting is {case.earlier_answer}")
+    return "this edition of the meeting is not known to be answered"
 
 
 def _details_only(case: Case) -> Finding | str:

@@ -55,7 +55,7 @@ class Policy:
     unknown_calendar: Literal["hold", "rules"] = "hold"
     busy_when: tuple[str, ...] = ("busy", "oof")
     cancellations: Literal["keep", "process"] = "keep"
-    #: The text of answers, with placeholders, unless the rule that decides has its own; '' is none.
+    #: The text of answers, with placeholders, unless the rule that decides has its own; '' for no text.
     answer_text: str = ""
 
     def fingerprint(self, group: str) -> str:

@@ -1,6 +1,7 @@
 """The figures of a report in their final order, ready to be shown in each of its three forms.
 
-Moments are milliseconds since the epoch, durations seconds. The names of the fields are the keys of the JSON form.
+Moments are milliseconds since the epoch, durations seconds. The names of the fields are the keys of the JSON form, but
+for a few (:mod:`rsvpq.report.json_form`).
 """
 
 from collections.abc import Mapping
@@ -137,19 +138,14 @@ class Organizer:
 
 @dataclass(frozen=True, slots=True)
 class RecentOperatorAction:
-    """One of the newest operator actions; ``deed`` is its name."""
+    """One of the newest operator actions; ``action`` is its name."""
 
     at_ms: int
     who: str
-    deed: str
+    action: str
     scope: str
     reason: str
     note: str
-
-    @property
-    def action(self) -> str:
-        """What was done."""
-        return self.deed
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +184,7 @@ class Report:
     slowest: tuple[SlowMailbox, ...]
     failing: tuple[FailingMailbox, ...]
     organizers: tuple[Organizer, ...]
-    deeds: int
-    last_deeds: tuple[RecentOperatorAction, ...]
+    actions: int
+    recent_actions: tuple[RecentOperatorAction, ...]
     unit: Unit
     bars: tuple[Bar, ...]
-
-    @property
-    def recent_actions(self) -> tuple[RecentOperatorAction, ...]:
-        """The newest operator actions, the oldest of them first."""
-        return self.last_deeds

@@ -199,23 +199,23 @@ def _people(report: Report) -> Markup:
 
 
 def _operator_actions(report: Report, calendar: Calendar) -> Markup:
-    if not report.deeds:
+    if not report.actions:
         return NOTHING
     rows = [
         (
             _moment(calendar, one.at_ms),
             untrusted(one.who),
-            one.deed,
+            one.action,
             untrusted(one.scope),
             untrusted(", ".join(text for text in (one.reason, one.note) if text)),
         )
-        for one in report.last_deeds
+        for one in report.recent_actions
     ]
-    shown = tag("p", f"The last {len(rows)} of {grouped(report.deeds)}.", class_="quiet")
+    shown = tag("p", f"The last {len(rows)} of {grouped(report.actions)}.", class_="quiet")
     return tag(
         "section",
         tag("h2", "What operators changed"),
-        shown if report.deeds > len(rows) else NOTHING,
+        shown if report.actions > len(rows) else NOTHING,
         _table("", ("when", "who", "what", "where", "why"), rows),
     )
 

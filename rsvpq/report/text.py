@@ -99,8 +99,8 @@ def _intents_and_people(out: "_Page", report: Report, calendar: Calendar) -> Non
     organizers = [(one.organizer, grouped(one.requests), grouped(one.answers)) for one in report.organizers]
     out.table("Busiest organizers", ("organizer", "requests#", "answers#"), organizers)
     actions = [
-        (calendar.text(one.at_ms), one.who, one.deed, one.scope, ", ".join(filter(None, (one.reason, one.note))))
-        for one in report.last_deeds
+        (calendar.text(one.at_ms), one.who, one.action, one.scope, ", ".join(filter(None, (one.reason, one.note))))
+        for one in report.recent_actions
     ]
     out.table("What operators changed", ("when", "who", "what", "where", "why"), actions)
 

@@ -113,7 +113,7 @@ class ListChanges:
 def exported(
     entries: Sequence[DirectoryEntry], file: str, settings: Settings, places: Places
 ) -> tuple[tuple[Exported, ...], int]:
-    """Return the mailboxes of an export, and how many entries are none that people use.
+    """Return the mailboxes of an export, and how many other entries it has, which no person uses.
 
     :raises ConfigError: an entry cannot be mapped to the list; with all problems.
     """
@@ -210,7 +210,7 @@ def replace_list(path: Path, text: str, before: str) -> Path:
             if read_text(path, "correct the path") != before:
                 raise ConfigError([Problem(str(path), 0, "file", "was changed meanwhile; import again")])
             owner = path.stat()
-            with suppress(PermissionError):  # who is not root keeps what he writes
+            with suppress(PermissionError):  # only root may give a file away; others keep what they write
                 os.chown(fresh, owner.st_uid, owner.st_gid)
             shutil.copymode(path, fresh)
             shutil.copy2(path, former)

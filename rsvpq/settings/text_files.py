@@ -38,7 +38,7 @@ def write_remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "make room there"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "run this as somebody who may write that folder"
+        return "run this as a user that may write there"
     if error.errno in (errno.EROFS, errno.EBUSY):  # EBUSY: a file that is mounted by itself cannot be replaced
         return "write it where it is mounted from"
     return "choose another folder"

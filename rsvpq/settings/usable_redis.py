@@ -46,7 +46,7 @@ def connect_if_usable(url: str, namespace: str, connection: Any) -> None:
 
 
 def _asked(connection: Any, *command: str) -> str:
-    """Return the reply; '' if there is none, or if it is not permitted: `rsvpq doctor` says which permission lacks."""
+    """Return the reply; '' if there is none, or if it is not permitted: `rsvpq doctor` says which is missing."""
     connection.send_command(*command)
     try:
         reply = connection.read_response()

@@ -29,7 +29,8 @@ _AGAIN_S = 1.0
 _LONGEST = 1024 * 1024
 #: Characters that XML does not allow, so that no server can have sent them.
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_DRAFT_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.EML")
+#: A name that a worker has chosen, with the suffix by which a store names messages.
+_DRAFT_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.[A-Za-z]{1,8})?")
 _NOTHING_SEEN = {"token": "", "at": 0}
 #: The first second that no datetime can hold.
 _AFTER_ALL = 253_402_300_800

@@ -12,7 +12,7 @@ from math import floor
 
 from rsvpq.lanes import Lanes, Memory, Start
 from rsvpq.mail.drafts import HANDLED, can_be_of
-from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version, organizer_of, topic_of
+from rsvpq.mail.editions import TAKEN_AWAY, Edition, Settled, organizer_of, topic_of
 from rsvpq.mail.errors import Transient, Unsettled
 from rsvpq.mail.messages import Kind, Mailbox, MeetingMessage
 from rsvpq.mail.ports import OpenMailbox, Place
@@ -82,7 +82,7 @@ class Recollection:
             topic = topic_of(message)
             known = found.get(topic)
             same = known and known.of_organizer(settled.organizer)
-            if topic and (same is None or same.version.is_older_than(settled.version)):
+            if topic and (same is None or same.edition.is_older_than(settled.edition)):
                 found[topic] = settled.beside(known)
         return found, reading.unreadable
 
@@ -107,7 +107,7 @@ class Recollection:
         all_known = Settled.parse(before)
         known = all_known and all_known.of_organizer(settled.organizer)
         answered = known is not None and known.how != TAKEN_AWAY
-        if known and answered and (known.item == item or settled.version.is_older_than(known.version)):
+        if known and answered and (known.item == item or settled.edition.is_older_than(known.edition)):
             return None
         return Memory(settled.beside(all_known).to_text(), before, self.kept_for.total_seconds())
 
@@ -175,8 +175,8 @@ class _Reading:
 
 def _answered_by(item: str, answer: MeetingMessage) -> Settled:
     """Return what an answer settles; without its stamp, which is not that of its request."""
-    version = Version(answer.sequence)
-    return Settled(item, str(answer.reply), version, answer.start, answer.end, organizer_of(answer))
+    edition = Edition(answer.sequence)
+    return Settled(item, str(answer.reply), edition, answer.start, answer.end, organizer_of(answer))
 
 
 def without_item(settled: Settled | None, item: str) -> Settled | None:

@@ -20,7 +20,7 @@ from rsvpq.webdav.mailbox import WebDavMailbox
 from rsvpq.webdav.server import WebDavServer, rows_of
 
 #: One row is enough to see whether the search is allowed.
-_ONE_ROW = {"Content-Type": "text/xml; charset=utf-8", "Range": "rows=0-0"}
+_ONE_ROW = {**wire.XML_BODY, "Range": "rows=0-0"}
 _NO_ROWS = 416
 #: A uid that no meeting has. The text never varies, because the store keeps an index for each distinct search.
 _NO_MEETING = "rsvpq-doctor"

@@ -13,7 +13,7 @@ _OTHERS = ("calendar",)
 _IDENTITY = (wire.REPL_UID, wire.PERMANENT_URL, wire.ID)
 #: In permanent URLs, the part before the numbers by which the store addresses items.
 _BY_NUMBER = "/-FlatUrlSpace-/"
-_HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"}
+_HEADERS = {**wire.XML_BODY, "Depth": "0"}
 
 
 @dataclass(frozen=True, slots=True)

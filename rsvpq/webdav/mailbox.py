@@ -33,7 +33,7 @@ from rsvpq.webdav import calendar, imip, wire
 from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.multistatus import Property, Reader, Row
 from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
-from rsvpq.webdav.search import PAGE_ROWS, pages
+from rsvpq.webdav.search import PAGE_ROWS, Search
 from rsvpq.webdav.server import MOST_KEPT, read_rows, require_done, rows_of
 
 _T = TypeVar("_T")
@@ -47,7 +47,6 @@ _FOLDERS = {
 }
 _OF_THE_MAILBOX = {Place.DRAFTS, Place.SENT}
 
-_XML = {"Content-Type": "text/xml; charset=utf-8"}
 _IDENTITY = (wire.REPL_UID, wire.MESSAGE_CLASS, wire.UID)
 #: What is read of a message before it is acted upon: all properties that are valid XML names, so without a first digit.
 _NOW = (*(name for name in wire.MEETING_PROPERTIES if not name[1][0].isdigit()), wire.MODIFIED, wire.TAG)
@@ -192,7 +191,7 @@ class WebDavMailbox:
 
         :raises Gone: the request is not there any more.
         """
-        body, headers = wire.propfind(*wire.DETAILS), {**_XML, "Depth": "0"}
+        body, headers = wire.propfind(*wire.DETAILS), {**wire.XML_BODY, "Depth": "0"}
         try:
             rows = rows_of(self._send("PROPFIND", href_of(message), headers=headers, body=body))
         except Filtered:
@@ -206,7 +205,8 @@ class WebDavMailbox:
         for again in (False, True):
             lost: list[int] = []
             try:
-                for rows in pages(self._server, getattr(self.folders, role), body, page_rows, lost.append):
+                folder = getattr(self.folders, role)
+                for rows in Search(self._server, folder, body, page_rows, lost.append).pages():
                     found = [message for row in rows if (message := message_of(row, self._root)) is not None]
                     yield Page(found, len(rows) - len(found) + sum(lost))
                     lost.clear()
@@ -274,7 +274,7 @@ class WebDavMailbox:
         """
         body = wire.propfind(*names)
         try:
-            rows = rows_of(self._send("PROPFIND", url, headers={**_XML, "Depth": "0"}, body=body))
+            rows = rows_of(self._send("PROPFIND", url, headers={**wire.XML_BODY, "Depth": "0"}, body=body))
         except Gone:
             return None
         kind = Kind.RESPONSE if message.kind is Kind.ANSWER else message.kind
@@ -318,7 +318,7 @@ class WebDavMailbox:
     def shows_as_absorbed(self, response: MeetingMessage) -> bool:
         """Return whether the server shows that a response was opened: it is marked as processed, or newly as read."""
         body = wire.propfind(wire.PROCESSED, wire.READ)
-        rows = rows_of(self._send("PROPFIND", href_of(response), headers={**_XML, "Depth": "0"}, body=body))
+        rows = rows_of(self._send("PROPFIND", href_of(response), headers={**wire.XML_BODY, "Depth": "0"}, body=body))
         return any(row.flag(wire.PROCESSED) or (row.flag(wire.READ) and not response.read) for row in rows)
 
     def _command(self, href: str, command: str) -> tuple[HttpResponse, str]:
@@ -356,6 +356,10 @@ class WebDavMailbox:
             raise Refused(response.redirected)
         return response.body
 
+    def draft_name(self, stem: str) -> str:
+        """Return the name of a message in Drafts, as the store itself names messages."""
+        return f"{stem}.EML"
+
     def create_draft(self, name: str, mime: bytes, marker: str = "") -> None:
         """Store a message in Drafts under a name that the caller chose; overwrite any message with that name.
 
@@ -366,7 +370,9 @@ class WebDavMailbox:
         """
         href = f"{self.folders.drafts}/{name}"
         flags = wire.proppatch({wire.MESSAGE_FLAGS: "9", **({wire.ANSWERS: marker} if marker else {})})
-        response = self._send("PROPPATCH", href, headers=_XML, body=flags, effect=True, known={HTTPStatus.CONFLICT})
+        response = self._send(
+            "PROPPATCH", href, headers=wire.XML_BODY, body=flags, effect=True, known={HTTPStatus.CONFLICT}
+        )
         if response.status == HTTPStatus.CONFLICT:
             raise Gone(f"{response.what} returned 409: the folder does not exist (any more)")
         _require_success(response)
@@ -392,7 +398,7 @@ class WebDavMailbox:
     def _exists(self, href: str) -> bool:
         body = wire.propfind(wire.REPL_UID)
         try:
-            rows = rows_of(self._send("PROPFIND", href, headers={**_XML, "Depth": "0"}, body=body))
+            rows = rows_of(self._send("PROPFIND", href, headers={**wire.XML_BODY, "Depth": "0"}, body=body))
         except Gone:
             return False
         # A proxy may return the response to another request, so the name is checked; only our draft has that name.
@@ -471,7 +477,7 @@ class WebDavMailbox:
         return False
 
     def _mark(self, message: MeetingMessage, needed: Property, values: dict[Property, str], tag: str = "") -> bool:
-        body, headers = wire.proppatch(values), {**_XML, **({"If-Match": tag} if tag else {})}
+        body, headers = wire.proppatch(values), {**wire.XML_BODY, **({"If-Match": tag} if tag else {})}
         known = {HTTPStatus.PRECONDITION_FAILED} if tag else ()
         response = self._send("PROPPATCH", href_of(message), headers=headers, body=body, effect=True, known=known)
         if response.status == HTTPStatus.PRECONDITION_FAILED:

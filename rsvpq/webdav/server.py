@@ -44,7 +44,7 @@ class WebDavServer(Server):
     application = Application(
         probe=Probe(
             "PROPFIND",
-            {"Content-Type": "text/xml; charset=utf-8", "Depth": "0"},
+            {**wire.XML_BODY, "Depth": "0"},
             wire.propfind((wire.DAV, "displayname")),
         ),
         # A mailbox that was never opened gets its folders at the first logon, in this language; without the header, IIS

@@ -16,6 +16,9 @@ from rsvpq.mail.calendar import uids_of_meeting
 from rsvpq.mail.errors import Malformed
 from rsvpq.webdav.multistatus import Property
 
+#: The header of requests whose body is XML.
+XML_BODY = {"Content-Type": "text/xml; charset=utf-8"}
+
 DAV = "DAV:"
 HTTPMAIL = "urn:schemas:httpmail:"
 CALENDAR = "urn:schemas:calendar:"

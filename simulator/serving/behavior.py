@@ -18,7 +18,7 @@ class ServerBehavior(StoreBehavior):
     version: Literal["2000", "2003", "2007"] = choice("2003", "captured", "headers; 2007 has no OWA below /exchange")
     error_body: Literal["page", "empty"] = choice("page", "open", "what comes with an error status", ("page", "empty"))
     framing: Framing = choice("chunked", "captured", "how a 207 is cut: chunks, one per byte, within letters, or none")
-    gzip: bool = choice(False, "documented", "compresses a 207 for who accepts gzip")
+    gzip: bool = choice(False, "documented", "compresses a 207 for clients that accept gzip")
     expect_continue: Literal["400", "100"] = choice(
         "400", "reported", "a request that waits with its body for 100 Continue: refused, or invited"
     )

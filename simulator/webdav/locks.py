@@ -1,4 +1,4 @@
-"""Write locks on what is in the store (RFC 2518, 6 and 7): who has the token may change it, and nobody else.
+"""Write locks on what is in the store (RFC 2518, 6 and 7): only the client that has the token may change it.
 
 They live here and not with the items: most items never have one.  A lock ends by itself, and does not follow a move.
 """

@@ -38,7 +38,13 @@ _HALF_DONE: Mapping[HalfDone, Mapping[str, object]] = {
     HalfDone.NO_COPY: {"ews_sent_copy": "never"},
     HalfDone.IN_OUTBOX: {"ews_sent_copy": "late", "ews_sent_delay_ms": 600_000},
 }
-_HABITS = Habits(absorbs_by_itself=True, proposes_appointments=True, shows_read=False, addresses_show_the_mailbox=False)
+HABITS = Habits(
+    answers_at_once=True,
+    absorbs_by_itself=True,
+    proposes_appointments=True,
+    shows_read=False,
+    addresses_show_the_mailbox=False,
+)
 
 
 @dataclass(slots=True)
@@ -46,7 +52,7 @@ class EwsHarness:
     """See :class:`tests.backends.harness.Harness`. Mailboxes have the names that EWS needs: their addresses."""
 
     others: WebDavHarness
-    habits: Habits = _HABITS
+    habits: Habits = HABITS
 
     def backend(self, *, wrong_password: bool = False, unreachable: bool = False) -> Backend:
         """With the account that may impersonate everybody."""

@@ -70,7 +70,9 @@ class Written:
 class Habits:
     """In what the servers of two backends differ, although both keep what the port promises."""
 
-    #: The server enters responses by itself.
+    #: The server answers in one step, without a draft.
+    answers_at_once: bool = False
+    #: The server enters responses by itself, so that there is nothing to absorb.
     absorbs_by_itself: bool = False
     #: The server puts a tentative appointment into the calendar for each request.
     proposes_appointments: bool = False

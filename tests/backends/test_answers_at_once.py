@@ -10,6 +10,7 @@ from rsvpq.mail.calendar import Appointment, ResponseStatus
 from rsvpq.mail.errors import Busy, Gone, Unknown, Unsupported
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswersAtOnce, AnswerState, Clear, Place
+from tests.backends.backends import AT_ONCE
 from tests.backends.harness import (
     WAIT_S,
     Failure,
@@ -24,7 +25,7 @@ from tests.backends.harness import (
     opened_at_once,
 )
 
-pytestmark = pytest.mark.parametrize("exchange", ["ews"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("exchange", AT_ONCE, indirect=True, scope="module")
 
 DONE = {Verdict.ACCEPT: "accepted", Verdict.DECLINE: "declined", Verdict.TENTATIVE: "tentative"}
 STATUS = {Verdict.ACCEPT: ResponseStatus.ACCEPTED, Verdict.TENTATIVE: ResponseStatus.TENTATIVE}

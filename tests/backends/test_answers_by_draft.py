@@ -8,6 +8,7 @@ import pytest
 from rsvpq.mail.errors import Busy, Changed, Gone, Unknown, Unsupported
 from rsvpq.mail.messages import Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import AnswersByDraft, Place
+from tests.backends.backends import BY_DRAFT
 from tests.backends.harness import (
     WAIT_S,
     Failure,
@@ -20,7 +21,7 @@ from tests.backends.harness import (
     opened_by_draft,
 )
 
-pytestmark = pytest.mark.parametrize("exchange", ["webdav"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("exchange", BY_DRAFT, indirect=True, scope="module")
 
 #: What the product marks drafts with: the identity of an item, and what the ledger remembers its meeting by.
 MARKER = "0123456789abcdef0123456789abcdef 0123456789abcdef0123"

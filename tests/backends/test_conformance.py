@@ -16,6 +16,7 @@ from rsvpq.mail.errors import Busy, Changed, ExchangeError, Gone, LoginRefused, 
 from rsvpq.mail.lease import NoLease
 from rsvpq.mail.messages import Intent, Kind, MeetingMessage, Verdict
 from rsvpq.mail.ports import WIDEST, Clear, OpenMailbox, Place
+from tests.backends.backends import BACKENDS
 from tests.backends.harness import (
     WAIT_S,
     Failure,
@@ -58,7 +59,18 @@ EFFECTS: dict[str, Effect] = {
     "clear by deleting": lambda box, message: box.clear(message, Clear.DELETE),
 }
 looks = pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
-effects = pytest.mark.parametrize("effect", EFFECTS.values(), ids=EFFECTS)
+#: Each of them at each server that has it.
+effects = pytest.mark.parametrize(
+    ("exchange", "effect"),
+    [
+        pytest.param(backend, effect, id=f"{backend}-{name}")
+        for backend, known in BACKENDS.items()
+        for name, effect in EFFECTS.items()
+        if not (known.habits.absorbs_by_itself and name == "absorb")
+    ],
+    indirect=["exchange"],
+    scope="module",
+)
 clearing = pytest.mark.parametrize("how", Clear)
 
 

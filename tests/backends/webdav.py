@@ -38,7 +38,7 @@ _UIDS = """<?xml version="1.0"?><D:propfind xmlns:D="DAV:" xmlns:c="urn:schemas:
 </D:propfind>"""
 
 
-_HABITS = Habits()
+HABITS = Habits()
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class WebDavHarness:
     """See :class:`tests.backends.harness.Harness`."""
 
     site: Site
-    habits: Habits = _HABITS
+    habits: Habits = HABITS
     _taken: set[str] = field(default_factory=set)
 
     def backend(self, *, wrong_password: bool = False, unreachable: bool = False) -> Backend:

@@ -92,7 +92,7 @@ def write(path: Path, text: str) -> None:
 
 
 def in_short(row: Row) -> str:
-    """One line for who watches."""
+    """One line for a person who watches."""
     facts: Mapping[str, Any] = asdict(row)
     shown = (
         "faults",

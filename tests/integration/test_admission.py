@@ -26,7 +26,7 @@ from tests.support.file_limit import no_more_files
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock
 from tests.unit.test_earlier_payloads import EARLIER, MESSAGE
-from workers.at_once import Response
+from workers.at_once import GivenAnswer
 
 ADELE, LISTED = Mailbox("adele", "mail1", "sales"), ListedMailbox("adele", "mail1", "sales")
 ADDRESS = ("/exchange/adele/Inbox/1.EML", "")
@@ -251,7 +251,7 @@ UNREADABLE: dict[str, dict[str, Any]] = {
     "no JSON": {"payload": "{"},
     "no object": {"payload": "[]"},
     "nested without end": {"payload": "[" * 100_000},
-    "a journal that is none": {"journal": "5"},
+    "a journal that is not one": {"journal": "5"},
 }
 FORGED: dict[str, dict[str, Any]] = {
     "nothing of a message": {"payload": "{}"},
@@ -263,8 +263,8 @@ FORGED: dict[str, dict[str, Any]] = {
     "an address that is not text": payload(ref=["rid:1", 5, ""]),
     "an address that no XML can hold": payload(ref=["rid:1", "/exchange/adele/\x00", ""]),
     "a sender that no XML can hold": payload(sent_by=["a\x00b"]),
-    "a time that is none": payload(start="soon"),
-    "a mark that is none": payload(intent=["rid:1", "accept"]),
+    "a time that is not one": payload(start="soon"),
+    "a mark that is not one": payload(intent=["rid:1", "accept"]),
     "a number that is a truth": payload(sequence=True),
     "a text that no XML can hold": payload(uid="a\x00b"),
     "half a character": payload(subject="\ud800"),
@@ -288,12 +288,12 @@ FORGED: dict[str, dict[str, Any]] = {
     "a request to be opened": {"work": contract.OPEN_RESPONSE},
     "a request to be scanned": {"work": contract.SCAN_MAILBOX},
     "no task": {"work": ""},
-    "a command that is none": {"journal": '{"accept": true}'},
-    "a command with drafts that are none": {"journal": '{"accept": [5]}'},
+    "a command that is not one": {"journal": '{"accept": true}'},
+    "a command with drafts that are not names": {"journal": '{"accept": [5]}'},
     "a command that was given never": {"journal": '{"decline": {"before": [], "at": "x", "times": 1, "read": false}}'},
     "an answer that was given never": {"journal": '{"accept": {"begun": 1.5, "at": "x", "times": 1}}'},
     "an answer that has no beginning": {"journal": '{"accept": {"begun": null, "at": 1.5, "times": 1}}'},
-    "an answer whose times are none": {"journal": '{"tentative": {"begun": 1.5, "at": 1.5, "times": true}}'},
+    "an answer whose times are not numbers": {"journal": '{"tentative": {"begun": 1.5, "at": 1.5, "times": true}}'},
     "an answer of the year 10000": {"journal": '{"accept": {"begun": 253402300800, "at": 1.5, "times": 1}}'},
     "an answer at no number": {"journal": '{"accept": {"begun": NaN, "at": 1.5, "times": 1}}'},
     "an answer with a token that no XML can hold": {
@@ -363,12 +363,12 @@ def test_what_an_earlier_version_has_offered_is_worked_with_its_journal(desk: De
     assert [(start.id, start.journal) for start in desk.worked] == [(earlier.id, {"accept": []})]
 
 
-@pytest.mark.parametrize("response", [Response(1_772_000_000.1, 1_772_000_180.25, 2, "token"), Response(1.5, 0)])
-def test_an_answer_in_one_step_that_was_begun_is_let_in_with_its_fact(desk: Desk, response: Response) -> None:
+@pytest.mark.parametrize("response", [GivenAnswer(1_772_000_000.1, 1_772_000_180.25, 2, "token"), GivenAnswer(1.5, 0)])
+def test_an_answer_in_one_step_that_was_begun_is_let_in_with_its_fact(desk: Desk, response: GivenAnswer) -> None:
     fact = response.to_fact()
     assert desk.carry(desk.offer(item_of(), journal=json.dumps({"tentative": fact}))) == "answered"
     (start,) = desk.worked
-    assert Response.parse(start.journal["tentative"]) == response
+    assert GivenAnswer.parse(start.journal["tentative"]) == response
 
 
 @pytest.mark.parametrize("journal", [{}, json.loads(BEGUN)], ids=["new", "begun"])

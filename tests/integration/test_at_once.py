@@ -23,7 +23,7 @@ from tests.support.crashing_worker import Died
 from tests.support.ews_site import EwsSite, EwsWorker, inbox, requests_in
 from tests.support.exchange_site import PASSWORD, always, lenient
 from tests.support.work import Decide
-from workers.at_once import Response
+from workers.at_once import GivenAnswer
 from workers.steps import Command
 
 #: What happens while one request is answered without trouble: requests to the server, and steps written.
@@ -684,7 +684,7 @@ def test_two_installations_at_the_same_time_give_one_answer(site: EwsSite, addre
 
 
 def result_of(worker: EwsWorker) -> str:
-    """What an attempt comes to."""
+    """The result of an attempt."""
     try:
         return worker.run().result
     except ExchangeError as error:
@@ -722,9 +722,9 @@ def test_a_draft_that_another_protocol_was_about_to_send_is_never_doubled(
 
 
 def test_the_journal_gives_back_an_answer_as_it_was_written() -> None:
-    response = Response(1_772_000_000.125, 1_772_000_180.5, 2, "token")
-    assert Response.parse(response.to_fact()) == response
-    assert Response.parse({"begun": 1.5, "at": 0, "times": 1}) == Response(1.5, 0)
+    response = GivenAnswer(1_772_000_000.125, 1_772_000_180.5, 2, "token")
+    assert GivenAnswer.parse(response.to_fact()) == response
+    assert GivenAnswer.parse({"begun": 1.5, "at": 0, "times": 1}) == GivenAnswer(1.5, 0)
 
 
 # -- without telling the organizer ---------------------------------------------------------------------------------

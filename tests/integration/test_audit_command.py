@@ -263,11 +263,11 @@ def test_a_reader_that_goes_away_ends_it_without_a_trace(audited: Installation) 
     ("command", "step", "where", "note"),
     [
         (("pause", "mailbox", "adele", "--reason", "holiday"), "pause", ("adele", ""), ""),
-        (("pause", "server", "mail1", "--reason", "holiday"), "pause", ("", "mail1"), ""),
+        (("pause", "server", "mail1", "--why", "holiday"), "pause", ("", "mail1"), ""),
         (("pause", "all", "--reason", "holiday"), "pause", ("", ""), ""),
-        (("resume", "mailbox", "ADELE", "--reason", "holiday"), "resume", ("adele", ""), ""),
+        (("resume", "mailbox", "ADELE", "--why", "holiday"), "resume", ("adele", ""), ""),
         (
-            ("limit", "server", "mail1", "--rate", "4/s", "--burst", "2", "--reason", "holiday"),
+            ("limit", "server", "mail1", "--rate", "4/s", "--burst", "2", "--why", "holiday"),
             "limit",
             ("", "mail1"),
             "rate 4/s, burst 2",

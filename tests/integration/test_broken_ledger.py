@@ -45,8 +45,13 @@ def test_an_untouched_ledger_is_worked_off_and_nothing_is_found_broken(redis: Re
 def test_any_one_record_may_be_broken_at_any_moment(
     shared_queue_server: QueueServer, data: st.DataObject, steps: int
 ) -> None:
-    redis = shared_queue_server.client()
-    redis.flushdb()
+    with shared_queue_server.client() as redis:
+        redis.flushdb()
+        break_one_record(redis, data, steps)
+
+
+def break_one_record(redis: Redis, data: st.DataObject, steps: int) -> None:
+    """Break any record, go on, and see that nothing is lost without a word."""
     breakable = BreakableLanes(redis)
     breakable.fill(steps)
     [died] = redis.zrange(f"{breakable.lanes.namespace.prefix}:dead", 0, -1)

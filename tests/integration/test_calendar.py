@@ -11,7 +11,7 @@ from rsvpq.mail.calendar import Agenda, Appointment, BusyStatus, CalendarUnknown
 from rsvpq.mail.errors import Busy, Transient
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from rsvpq.mail.recurrence import instances
-from rsvpq.policy import Version
+from rsvpq.policy import Edition
 from rsvpq.webdav.calendar import read_agenda
 from rsvpq.webdav.mailbox import WebDavMailbox
 from testbed.fork_server import fork_server
@@ -298,9 +298,9 @@ def test_a_request_that_was_accepted_is_an_appointment_of_that_version(diary: Di
     assert appointment.response is ResponseStatus.ACCEPTED
     assert (appointment.sequence, appointment.stamp) == (request.sequence, request.stamp)
     assert not appointment.organized_here
-    version = Version(appointment.sequence, appointment.stamp)
-    assert not Version(request.sequence, appointment.stamp).is_older_than(version)
-    assert Version((request.sequence or 0) - 1, appointment.stamp).is_older_than(version)
+    edition = Edition(appointment.sequence, appointment.stamp)
+    assert not Edition(request.sequence, appointment.stamp).is_older_than(edition)
+    assert Edition((request.sequence or 0) - 1, appointment.stamp).is_older_than(edition)
 
 
 # -- what a request says of itself ---------------------------------------------------------------------------------

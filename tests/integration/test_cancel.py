@@ -214,7 +214,7 @@ def test_a_cancellation_that_is_older_than_the_appointment_is_not_carried_out(
     message = attendee.gets_cancellation(original)
     assert "out-of-date" in is_left(attendee, message)
     outcome = process_cancellation(work_on(message, attendee.box, always(Action.PROCESS), journal()))
-    assert (outcome.result, outcome.note) == ("left", "the calendar has a newer version of this meeting")
+    assert (outcome.result, outcome.note) == ("left", "the calendar has a newer edition of this meeting")
     assert len(attendee.days()) == 1
 
 

@@ -2,12 +2,14 @@
 
 import json
 import shlex
+from collections.abc import Callable
 
 import pytest
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lanes, OperatorAction
+from rsvpq.lanes import Ending, Item, Lanes, OperatorAction
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import dead, open_context
 from rsvpq.tasks import contract
 from tests.support.installation import Installation
 
@@ -22,7 +24,7 @@ def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payloa
     lanes.ledger.start(item, release.generation, "worker")
     lanes.ledger.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
     lanes.ledger.finish(
-        item, release.generation, "worker", "dead", label="dead:refused", reason=reason, recorded_reason=reason
+        item, release.generation, "worker", Ending("dead", label="dead:refused", reason=reason, recorded_reason=reason)
     )
 
 
@@ -61,6 +63,20 @@ def test_a_list_has_what_was_asked_for(
     assert [item["item"] for item in found["dead"]] == listed
     assert found["total"] >= len(listed)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("document", [dead.list_document, dead.summary_document])
+def test_a_document_and_its_total_are_of_one_reading(
+    installation: Installation, graves: Lanes, document: Callable[..., dict[str, object]]
+) -> None:
+    def readings() -> int:
+        found = graves.namespace.redis.info("commandstats")
+        return int(found.get("cmdstat_hgetall", {"calls": 0})["calls"])
+
+    context = open_context(installation.settings, graves)
+    before = readings()
+    assert document(context, dead.Which(), 1)["total"] == 3
+    assert readings() - before == 3, "each item was read once"
 
 
 @pytest.mark.parametrize("words", [("list",), ("summary",), ("retry", "--all", "--yes"), ("drop", "--all")])
@@ -172,7 +188,7 @@ def test_a_retried_item_is_first_in_its_lane_with_its_journal_and_no_attempt(
     (release,) = graves.ledger.release(1)
     start = graves.ledger.start(release.id, release.generation, "another")
     assert (start.id, start.attempt, start.journal) == ("a1", 1, {"accept": [], "send": "rid:7"})
-    graves.ledger.finish("a1", release.generation, "another", "done", label="done:answered")
+    graves.ledger.finish("a1", release.generation, "another", Ending("done", label="done:answered"))
     assert [dead.id for dead in list(graves.dead_items.all())] == ["n1", "b1"]
 
 
@@ -240,7 +256,7 @@ def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes
     assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     (release,) = graves.ledger.release()
     graves.ledger.start("a1", release.generation, "worker")
-    graves.ledger.finish("a1", release.generation, "worker", "dead", label="dead")
+    graves.ledger.finish("a1", release.generation, "worker", Ending("dead", label="dead"))
     assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     assert state(graves, "a1") == "dead"
     assert graves.snapshot.counts()["retried"] == 1
@@ -252,7 +268,7 @@ def test_a_dead_scan_that_is_retried_is_the_only_scan_of_its_mailbox(installatio
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(scan.id, release.generation, "worker")
-    lanes.ledger.finish(scan.id, release.generation, "worker", "dead", label="dead")
+    lanes.ledger.finish(scan.id, release.generation, "worker", Ending("dead", label="dead"))
     assert lanes.dead_items.retry([scan.id], OperatorAction("a test", "retry")) == {scan.id: "retried"}
     assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "second"))]) == {
         "adele": "scanning"

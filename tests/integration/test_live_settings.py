@@ -286,7 +286,7 @@ def test_apply_refuses_a_key_of_a_restart_and_names_it(installation: Installatio
 def test_apply_brings_limits_into_force_at_once_and_is_in_the_audit(installation: Installation, redis: Redis) -> None:
     report_as(installation, "scan", "elsewhere:1")
     installation.write(TIGHT)
-    ended = installation.rsvpq("config", "apply", "--no-wait", "--reason", "slower")
+    ended = installation.rsvpq("config", "apply", "--no-wait", "--why", "slower")
     assert ended.returncode == 0
     assert redis.hget("{rsvpq}:cfg", "interval") == "60000000"
     audit = json.loads(installation.rsvpq("audit", "--format", "jsonl").stdout.splitlines()[-1])

@@ -12,9 +12,9 @@ import pytest
 from celery.exceptions import Retry
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, Memory, Release, Start, StartResult
+from rsvpq.lanes import Ending, Item, Lanes, Memory, Release, Start, StartResult
 from rsvpq.mail.drafts import unsent_answers
-from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
+from rsvpq.mail.editions import TAKEN_AWAY, Edition, MeetingKey, Settled, organizer_of
 from rsvpq.mail.errors import Unsettled
 from rsvpq.mail.messages import ItemRef, Mailbox, MeetingMessage
 from rsvpq.mail.ports import Clear
@@ -80,7 +80,7 @@ def intends(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
 
 def finished(lanes: Lanes, release: Release) -> None:
     """The end of an item of which nothing came."""
-    lanes.ledger.finish(release.id, release.generation, release.id, "done", label="done:gone", undone=True)
+    lanes.ledger.finish(release.id, release.generation, release.id, Ending("done", label="done:gone", undone=True))
 
 
 def test_what_settles_a_topic_is_known_to_whoever_comes_next(lanes: ClockedLanes) -> None:
@@ -131,7 +131,7 @@ def test_the_same_intent_may_be_written_twice(lanes: ClockedLanes) -> None:
 def test_of_what_nothing_came_only_the_edition_is_remembered(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
-    begun = Settled("item-0", "accept", Version(1, None), datetime(2026, 3, 2, 9, tzinfo=UTC))
+    begun = Settled("item-0", "accept", Edition(1, None), datetime(2026, 3, 2, 9, tzinfo=UTC))
     settles(lanes, first, begun.to_text())
     finished(lanes, first)
     assert Settled.parse(lanes.topics.recall("adele", "budget")[0]) == replace(begun, how=TAKEN_AWAY)
@@ -141,8 +141,8 @@ def test_of_what_nothing_came_only_the_edition_is_remembered(lanes: ClockedLanes
 def test_what_another_has_settled_since_is_not_forgotten(lanes: ClockedLanes) -> None:
     (first,) = offered(lanes, "budget")
     started(lanes, first)
-    settles(lanes, first, Settled("item-0", "accept", Version(0)).to_text())
-    newer = Settled("item-1", "decline", Version(1)).to_text()
+    settles(lanes, first, Settled("item-0", "accept", Edition(0)).to_text())
+    newer = Settled("item-1", "decline", Edition(1)).to_text()
     lanes.topics.remember("adele", {"budget": newer}, 60)
     finished(lanes, first)
     assert lanes.topics.recall("adele", "budget")[0] == newer
@@ -197,7 +197,7 @@ def test_what_is_known_already_is_not_overwritten_by_what_a_mailbox_tells(lanes:
 
 
 def test_an_older_edition_gives_way_to_what_a_mailbox_tells(lanes: ClockedLanes) -> None:
-    old, new = (Settled(f"item-{number}", "decline", Version(number)).to_text() for number in (1, 2))
+    old, new = (Settled(f"item-{number}", "decline", Edition(number)).to_text() for number in (1, 2))
     (first,) = offered(lanes, "budget")
     started(lanes, first)
     settles(lanes, first, old)
@@ -238,7 +238,7 @@ def test_sent_items_tell_what_was_answered_with_what(site: Site, lanes: ClockedL
     found = Recollection(lanes, YEARS).in_mailbox(box, journal())
     assert found == {
         MeetingKey.of(request).topic: Settled(
-            "", "accept", Version(request.sequence), request.start, request.end, organizer_of(request)
+            "", "accept", Edition(request.sequence), request.start, request.end, organizer_of(request)
         )
     }
     assert next(iter(found.values())).covering(request)
@@ -299,7 +299,7 @@ def test_what_redis_remembers_from_before_its_last_second_is_not_the_last_word(s
     topic, before = MeetingKey.of(request).topic, (request.sequence or 0) - 1
     first, second = offered(lanes, topic, topic)
     started(lanes, first)
-    settles(lanes, first, Settled("item-0", "decline", Version(before)).to_text())
+    settles(lanes, first, Settled("item-0", "decline", Edition(before)).to_text())
     lanes.namespace.redis.script_flush()  # as a Redis that was started anew knows no script
     recollection = Recollection(lanes, YEARS)
     with pytest.raises(Unsettled):
@@ -363,7 +363,7 @@ def test_a_marked_draft_tells_where_the_server_removes_what_was_answered(site: S
 
 
 def test_an_item_is_not_hindered_by_what_it_settled_itself() -> None:
-    settled = Settled("item-1", "decline", Version(1))
+    settled = Settled("item-1", "decline", Edition(1))
     assert without_item(settled, "item-1") is None
     assert without_item(settled, "item-2") is not None
     assert without_item(None, "item-2") is None
@@ -460,11 +460,11 @@ def test_what_an_unsent_draft_answered_is_remembered(site: Site, lanes: ClockedL
 def test_a_draft_of_an_older_edition_does_not_hide_the_newer_one(site: Site, lanes: ClockedLanes) -> None:
     _, _, draft = unsent(site, marked=True)
     recollection = Recollection(lanes, YEARS)
-    newer = Settled("item-1", "decline", Version((draft.sequence or 0) + 1)).to_text()
+    newer = Settled("item-1", "decline", Edition((draft.sequence or 0) + 1)).to_text()
     assert recollection.of_draft("the-draft", draft, newer) is None
-    gone = Settled("the-draft", TAKEN_AWAY, Version(draft.sequence)).to_text()
+    gone = Settled("the-draft", TAKEN_AWAY, Edition(draft.sequence)).to_text()
     assert recollection.of_draft("the-draft", draft, gone) is not None
-    own = Settled("the-draft", "accept", Version(draft.sequence)).to_text()
+    own = Settled("the-draft", "accept", Edition(draft.sequence)).to_text()
     assert recollection.of_draft("the-draft", draft, own) is None
 
 

@@ -40,7 +40,7 @@ def confirm(installation: Installation, *arguments: str) -> str:
 
 
 def test_only_the_confirmed_group_is_answered(unconfirmed: Installation, lanes: Lanes) -> None:
-    said = confirm(unconfirmed, "--group", "sales", "--reason", "looked at the dry run")
+    said = confirm(unconfirmed, "--group", "sales", "--why", "looked at the dry run")
     assert said.startswith(
         "in 2 of 3 mailboxes, at most 50 per mailbox and scan, 500 per run; answers cannot be recalled"
     )

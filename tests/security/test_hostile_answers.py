@@ -156,7 +156,7 @@ INVALID = {
     "a length and chunks": HEAD + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nxyz",
     "a length of 5,000 digits": HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n<?xml",
     "a status of 6 digits": b"HTTP/1.1 207207 x\r\n\r\n",
-    "a status that is none": b"HTTP/1.1 abc x\r\n\r\n",
+    "a status that is not one": b"HTTP/1.1 abc x\r\n\r\n",
     "another protocol": b"HTTP/9.9 207 x\r\n\r\n",
     "no status": b"\r\n\r\n\r\n",
     "seven packings": HEAD + b"Content-Encoding: " + b", ".join([b"gzip"] * 7) + b"\r\nContent-Length: 1\r\n\r\nx",
@@ -173,9 +173,9 @@ def test_what_is_no_http_is_an_error_of_ours(scripted: ScriptedServer, octets: b
 
 
 ODD_HEADERS = {
-    "a URL that is none": {"Location": "http://["},
+    "a URL that is not one": {"Location": "http://["},
     "a login at none": {"Location": "http://[owalogon.asp?reason=2"},
-    "a port that is none": {"Location": "http://127.0.0.1:99999/exchange/"},
+    "a port that is not one": {"Location": "http://127.0.0.1:99999/exchange/"},
     "another scheme": {"Location": "file:///etc/passwd"},
     "a script": {"Location": "javascript:alert(1)"},
     "a total of 5,000 digits": {"Content_Range": "rows 0-1; total=" + "9" * 5000},

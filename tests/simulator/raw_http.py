@@ -34,7 +34,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer, body without its chunking."""
+    """One HTTP response, body without its chunking."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The simulator's locks: who has the token may change an item, everybody else is answered 423."""
+"""The simulator's locks: the client that has the token may change an item, everybody else gets 423."""
 
 import re
 

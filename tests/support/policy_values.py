@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, ResponseStatus
-from rsvpq.mail.editions import Settled, Version
+from rsvpq.mail.editions import Edition, Settled
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage
 from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule
 from rsvpq.policy.rules import Value
@@ -80,7 +80,7 @@ def facts(**changes: object) -> Facts:
 
 def settled(item: str = "other", sequence: int | None = 1, stamp: datetime | None = STAMP) -> Settled:
     """Return that the meeting was declined before, through another message."""
-    return Settled(item, "decline", Version(sequence, stamp), START, END)
+    return Settled(item, "decline", Edition(sequence, stamp), START, END)
 
 
 def rule(decision: Action, kind: Kind = Kind.REQUEST, name: str = "first", **conditions: Value) -> Rule:

@@ -15,5 +15,5 @@ RRULE:FREQ=YEARLY;WKST=MO;INTERVAL=1;BYMONTH=3;BYDAY=-1SU
 END:DAYLIGHT
 END:VTIMEZONE
 """
-#: As Exchange shows Berlin: its name is none.
+#: As Exchange shows Berlin: under a name that is not one of a zone.
 BERLIN = f"BEGIN:VTIMEZONE\nTZID:GMT +0100 (Standard) / GMT +0200 (Daylight)\n{CENTRAL_EUROPE}"

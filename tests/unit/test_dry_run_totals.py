@@ -1,4 +1,4 @@
-"""What the findings of a dry run come to."""
+"""The totals of the findings of a dry run."""
 
 from dataclasses import replace
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rsvpq.mail.editions import MeetingKey, Settled, Version, answers_another, same_occurrence
+from rsvpq.mail.editions import Edition, MeetingKey, Settled, answers_another, same_occurrence
 from rsvpq.mail.messages import ItemRef, Kind
 from rsvpq.policy import Newest
 from tests.support.policy_values import END, HOUR, STAMP, START, message, settled
@@ -67,9 +67,9 @@ def test_an_answer_that_shows_no_occurrence_or_no_sequence_is_recognized_by_its_
 
 
 def test_what_is_remembered_comes_back_as_it_was_written() -> None:
-    before = Settled("item-1", "decline", Version(3, STAMP), START, END)
+    before = Settled("item-1", "decline", Edition(3, STAMP), START, END)
     assert Settled.parse(before.to_text()) == before
-    assert Settled.parse(replace(before, version=Version()).to_text()) == replace(before, version=Version())
+    assert Settled.parse(replace(before, edition=Edition()).to_text()) == replace(before, edition=Edition())
 
 
 @pytest.mark.parametrize("text", ["", "{}", "null", "[1, 2]", "no JSON", '["a", "b", 1, 2, 3, 4]'])

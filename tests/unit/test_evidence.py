@@ -8,7 +8,7 @@ import pytest
 
 from rsvpq.mail.messages import Verdict
 from rsvpq.ops.evidence import advice, proved
-from workers.at_once import Response
+from workers.at_once import GivenAnswer
 from workers.steps import Command
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +68,7 @@ def test_a_meeting_that_may_have_been_moved_is_not_dropped_lightly() -> None:
 
 
 def test_an_answer_in_one_step_sends_nobody_to_drafts() -> None:
-    journal = {"accept": Response(1_780_000_000, 1_780_000_060.5, 2).to_fact()}
+    journal = {"accept": GivenAnswer(1_780_000_000, 1_780_000_060.5, 2).to_fact()}
     (reported,) = proved(journal, scan=False)
     assert reported == "the answer accept was about to be given, or was given, 2 times, last at 2026-05-28 20:27:40 UTC"
     assert advice(journal, scan=False).startswith("check Sent Items, then the calendar: the answer may have been sent")

@@ -11,7 +11,7 @@ from producer.explain import explanation, is_wanted
 from rsvpq.audit.record import Redaction
 from rsvpq.mail.calendar import Agenda, Appointment, BusyPeriod, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
-from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, explain
+from rsvpq.policy import Action, CalendarView, Facts, Policy, Rule, trace_decision
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 START = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -45,7 +45,7 @@ def explained(
 ) -> dict[str, Any]:
     """The message's explanation, as JSON gives it."""
     facts = Facts(ADELE.name, calendar=calendar, last_look=True)
-    trace = explain(POLICY, message, facts, NOW)
+    trace = trace_decision(POLICY, message, facts, NOW)
     story: dict[str, Any] = json.loads(
         json.dumps(explanation(ADELE, message, trace, facts, POLICY, redaction or Redaction()))
     )
@@ -131,5 +131,5 @@ def test_an_agenda_that_does_not_reach_so_far_tells_what_it_has_and_that_it_is_n
 def test_what_of_a_series_could_not_be_read_is_reported() -> None:
     facts = Facts(ADELE.name, last_look=True, unread="no time zone is shown")
     series = replace(REQUEST, recurring=True)
-    story = explanation(ADELE, series, explain(POLICY, series, facts, NOW), facts, POLICY, Redaction())
+    story = explanation(ADELE, series, trace_decision(POLICY, series, facts, NOW), facts, POLICY, Redaction())
     assert story["unread"] == "no time zone is shown"

@@ -1,4 +1,4 @@
-"""Who sends hundreds of requests does not keep those of others waiting."""
+"""A sender of hundreds of requests does not keep those of others waiting."""
 
 from producer.offer import in_fair_order
 from rsvpq.mail.messages import ItemRef, MeetingMessage

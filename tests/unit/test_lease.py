@@ -1,4 +1,4 @@
-"""The lease of an item, as who asks a mail server sees it: renewed before it is used up, never used beyond its end."""
+"""The lease of an item, as the client of a mail server sees it: renewed in time, and never used beyond its end."""
 
 from time import monotonic
 

@@ -236,8 +236,8 @@ def test_a_list_that_cannot_be_written_stays_as_it_is_with_the_remedy_for_the_re
     [
         (errno.ENOSPC, "make room"),
         (errno.EDQUOT, "make room"),
-        (errno.EACCES, "may write that folder"),
-        (errno.EPERM, "may write that folder"),
+        (errno.EACCES, "run this as a user that may write there"),
+        (errno.EPERM, "run this as a user that may write there"),
         (errno.EROFS, "where it is mounted from"),
         (errno.EBUSY, "where it is mounted from"),
         (errno.ENOENT, "another folder"),

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 ONE_THING = frozenset(
     {
         *("audit", "confirm", "drop", "explain", "limit", "mailbox", "pause", "reconcile", "report", "resume", "retry"),
-        *("rows", "scan", "show", "status", "top", "trigger", "open_response", "process_cancellation"),
+        *("scan", "show_item", "show_mailbox", "status", "top", "trigger", "open_response", "process_cancellation"),
         *("app", "lanes", "live", "mailboxes", "parts", "settings"),
         *("diagnose", "examine", "logger", "main"),
         # A property of messages, as each protocol names it.

@@ -1,4 +1,4 @@
-"""The small parts of the policy: addresses, patterns, versions, times, actions."""
+"""The small parts of the policy: addresses, patterns, editions, times, actions."""
 
 import re
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvpq.mail.messages import Kind, Verdict, instant, written
-from rsvpq.policy import Action, Newest, Version
+from rsvpq.policy import Action, Edition, Newest
 from rsvpq.policy.organizer import comparable_address, covers, fits, is_internal
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import Property, Row
@@ -113,8 +113,8 @@ def test_the_newest_version_of_each_meeting_is_found_whatever_the_order() -> Non
 
     for found in ([first, moved, edited, other, *left_out], [*left_out, other, edited, moved, first]):
         newest = Newest(found)
-        assert [newest.of(one) for one in (first, moved, edited)] == [Version(1, STAMP + HOUR)] * 3
-        assert newest.of(other) == Version(0, STAMP)
+        assert [newest.of(one) for one in (first, moved, edited)] == [Edition(1, STAMP + HOUR)] * 3
+        assert newest.of(other) == Edition(0, STAMP)
         assert newest.of(message(uid="c")) is None
 
 
@@ -125,9 +125,9 @@ def test_a_series_and_each_of_its_occurrences_have_newest_versions_of_their_own(
     newest = Newest([*series, occurrence, other])
 
     assert [newest.of(one) for one in (series[0], occurrence, other)] == [
-        Version(2, STAMP),
-        Version(1, STAMP),
-        Version(5, STAMP),
+        Edition(2, STAMP),
+        Edition(1, STAMP),
+        Edition(5, STAMP),
     ]
 
 
@@ -146,13 +146,13 @@ def test_who_is_not_the_organizer_makes_nothing_out_of_date(kind: Kind, foreign:
     spoofed = message(kind=kind, sequence=99, **foreign)
     newest = Newest([real, spoofed, update], lambda address: address.endswith("@example.com"))
 
-    assert newest.of(real) == Version(2, STAMP)
-    assert newest.of(spoofed) == Version(99, STAMP)
+    assert newest.of(real) == Edition(2, STAMP)
+    assert newest.of(spoofed) == Edition(99, STAMP)
 
 
 @pytest.mark.parametrize("spelling", ["MAILTO:Brian@EXAMPLE.com", "brian@example.com", '"Lee, B." <BRIAN@example.com>'])
 def test_an_organizer_is_the_same_however_he_is_written(spelling: str) -> None:
-    assert Newest([message(organizer=spelling, sequence=2)]).of(message()) == Version(2, STAMP)
+    assert Newest([message(organizer=spelling, sequence=2)]).of(message()) == Edition(2, STAMP)
 
 
 def test_the_verdict_of_an_action_is_what_a_request_is_answered_with() -> None:
@@ -181,11 +181,11 @@ def test_the_verdict_of_an_action_is_what_a_request_is_answered_with() -> None:
 def test_a_version_of_a_lower_sequence_or_an_earlier_stamp_is_older(
     sequence: int | None, stamp: datetime | None, older: bool
 ) -> None:
-    assert Version(sequence, stamp).is_older_than(Version(2, STAMP)) is older
+    assert Edition(sequence, stamp).is_older_than(Edition(2, STAMP)) is older
 
 
 def test_no_version_is_older_than_one_that_says_nothing() -> None:
-    assert not Version(0, STAMP - DAY).is_older_than(Version())
+    assert not Edition(0, STAMP - DAY).is_older_than(Edition())
 
 
 @pytest.mark.parametrize("name", [wire.SENDER, wire.SENT_REPRESENTING], ids=["sender", "representing"])

@@ -11,7 +11,7 @@ from rsvpq.mail.messages import Kind, MeetingMessage, Sensitivity
 from rsvpq.policy import DECISIONS, CalendarView, Facts, Policy, Reason, Rule
 from rsvpq.policy.case import CONFLICTS, UPDATES, Case
 from rsvpq.policy.conditions import CONDITIONS, match
-from rsvpq.policy.engine import decide, explain
+from rsvpq.policy.engine import decide, trace_decision
 from rsvpq.policy.lint import flaws
 from rsvpq.policy.rules import GuardSetting
 from tests.support.examples import examples
@@ -206,7 +206,7 @@ def test_the_rule_that_decides_is_the_first_that_matches(policy: Policy, found: 
 
 @given(policies(), messages(), all_facts())
 def test_the_trace_ends_with_what_decided(policy: Policy, found: MeetingMessage, known: Facts) -> None:
-    trace = explain(policy, found, known, NOW)
+    trace = trace_decision(policy, found, known, NOW)
 
     assert trace.decision == decide(policy, found, known, NOW)
     assert trace.steps[-1].result == ("unknown" if trace.decision.label.startswith(("facts-", "more-")) else "matched")

@@ -11,7 +11,7 @@ import pytest
 
 from rsvpq.mail.calendar import NEVER, BusyStatus, CalendarUnknown, ResponseStatus
 from rsvpq.mail.messages import Intent, Kind, Sensitivity, Verdict, instant
-from rsvpq.policy import Action, CalendarView, Facts, Need, Policy, Reason, Rule, Version
+from rsvpq.policy import Action, CalendarView, Edition, Facts, Need, Policy, Reason, Rule
 from rsvpq.policy.conditions import CONDITIONS
 from rsvpq.policy.engine import decide
 from tests.support.policy_values import (
@@ -96,13 +96,13 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
     # out of date: by the message itself, by another one, by the calendar; first by sequence, then by stamp
     ({"outdated": True}, {}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     ({"outdated": False}, {}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({}, {"newest": Version(2, STAMP - DAY)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
-    ({}, {"newest": Version(1, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
-    ({}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({}, {"newest": Version(0, STAMP + DAY)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"sequence": None}, {"newest": Version(9, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
-    ({"sequence": None}, {"newest": Version(9, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
-    ({"stamp": None}, {"newest": Version(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"newest": Edition(2, STAMP - DAY)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"newest": Edition(1, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({}, {"newest": Edition(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({}, {"newest": Edition(0, STAMP + DAY)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sequence": None}, {"newest": Edition(9, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
+    ({"sequence": None}, {"newest": Edition(9, STAMP + SECOND)}, {}, Action.SKIP, Reason.OUT_OF_DATE),
+    ({"stamp": None}, {"newest": Edition(1, STAMP)}, {}, Action.ACCEPT, Reason.EVERY_REQUEST),
     ({}, {"calendar": calendar(meeting=appointment(sequence=2))}, {}, Action.SKIP, Reason.OUT_OF_DATE),
     (
         {},
@@ -111,7 +111,7 @@ GUARDS: list[tuple[Changes, Changes, Changes, Action, Reason]] = [
         Action.SKIP,
         Reason.OUT_OF_DATE,
     ),
-    (CANCELLATION, {"newest": Version(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
+    (CANCELLATION, {"newest": Edition(2)}, {"cancellations": "process"}, Action.SKIP, Reason.OUT_OF_DATE),
     # what was begun is finished as it was begun, before anything else is asked; what others have begun is theirs
     ({"intent": BEGUN}, {"identity": "item-1", "begun": True}, {}, Action.DECLINE, Reason.BEGUN),
     (

@@ -2,7 +2,7 @@
 
 from rsvpq.mail.calendar import BusyStatus
 from rsvpq.policy import Action
-from rsvpq.policy.engine import explain
+from rsvpq.policy.engine import trace_decision
 from tests.support.policy_values import DAY, HOUR, NOW, calendar, facts, message, period, policy, rule, settled
 
 
@@ -14,7 +14,7 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
     )
     known = facts(calendar=calendar(period(BusyStatus.OOF)))
 
-    trace = explain(policy(*rules), message(), known, NOW)
+    trace = trace_decision(policy(*rules), message(), known, NOW)
 
     assert str(trace.decision) == "tentative (rule:clash)"
     assert list(map(str, trace.steps)) == [
@@ -33,9 +33,9 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
         "passed   guard past, by the rule of the series: not a series that has begun",
         "passed   guard calendar-unknown: the calendar was read",
         "passed   guard own-meeting in the calendar: the calendar does not show the mailbox as its organizer",
-        "passed   guard out-of-date in the calendar: the calendar has no newer version of this meeting",
+        "passed   guard out-of-date in the calendar: the calendar has no newer edition of this meeting",
         "passed   guard other-organizer: the calendar does not have this meeting",
-        "passed   guard already-answered: this version of the meeting is not known to be answered",
+        "passed   guard already-answered: this edition of the meeting is not known to be answered",
         "passed   guard details-only: the update is first",
         "passed   rule too-long: longer_than = 2h, but is 1h",
         "passed   rule far: starts_after = 90d, but is 6d 21h",
@@ -46,7 +46,7 @@ def test_a_trace_tells_each_step_in_order_with_what_was_found() -> None:
 def test_without_the_calendar_the_trace_says_what_is_missing() -> None:
     rules = (rule(Action.DECLINE, recurring=True), rule(Action.TENTATIVE, name="clash", conflict=True))
 
-    trace = explain(policy(*rules), message(), facts(calendar=None), NOW)
+    trace = trace_decision(policy(*rules), message(), facts(calendar=None), NOW)
 
     assert str(trace.decision) == "undecided (more-facts-needed); still unknown: appointment, busy-times"
     assert list(map(str, trace.steps[-3:])) == [
@@ -57,7 +57,7 @@ def test_without_the_calendar_the_trace_says_what_is_missing() -> None:
 
 
 def test_a_guard_says_what_it_found() -> None:
-    trace = explain(policy(), message(organizer='"Boss" <x@evil.example>'), facts(), NOW)
+    trace = trace_decision(policy(), message(organizer='"Boss" <x@evil.example>'), facts(), NOW)
 
     assert str(trace.steps[-1]) == "matched  guard external: evil.example is not in policy.internal_domains"
 
@@ -70,7 +70,7 @@ def test_times_before_now_and_clashes_are_reported_as_such() -> None:
     )
     known = facts(calendar=calendar(period(start=NOW, end=NOW + DAY)))
 
-    trace = explain(policy(*rules), message(start=NOW - 90 * HOUR / 60, end=NOW + HOUR), known, NOW)
+    trace = trace_decision(policy(*rules), message(start=NOW - 90 * HOUR / 60, end=NOW + HOUR), known, NOW)
 
     assert [step.why for step in trace.steps[-4:-1]] == [
         "starts_after = 1h, but is minus 1h 30m",
@@ -81,8 +81,8 @@ def test_times_before_now_and_clashes_are_reported_as_such() -> None:
 
 def test_it_says_no_more_of_another_copy_than_is_known() -> None:
     """Its item may have died, or been dropped, with the command given or refused."""
-    trace = explain(policy(), message(), facts(settled=settled()), NOW)
+    trace = trace_decision(policy(), message(), facts(settled=settled()), NOW)
     assert trace.steps[-1].why == (
         "an answer to another message about it was begun (decline): that message is answered, is being answered, "
-        "or was given up (see 'rsvpq dead'); it has the same version"
+        "or was given up (see 'rsvpq dead'); it is the same edition"
     )

@@ -194,8 +194,8 @@ def test_operators_are_reported_with_what_they_changed() -> None:
     story.tell("operator", "", mailbox="", step="pause", who="ada", reason="patch day")
     story.tell("operator", "", server="", step="limit", who="ada", note="rate 4/s")
     report = story.end()
-    assert report.deeds == 2
-    assert [(one.deed, one.scope, one.reason, one.note) for one in report.last_deeds] == [
+    assert report.actions == 2
+    assert [(one.action, one.scope, one.reason, one.note) for one in report.recent_actions] == [
         ("pause", "server mail1", "patch day", ""),
         ("limit", "mailbox adele", "", "rate 4/s"),
     ]

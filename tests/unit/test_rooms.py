@@ -15,10 +15,14 @@ OTHERS = sorted(
     for file in (ROOT / folder).rglob("*.py")
     if LANES not in file.parents
 )
-#: The first part of each key that the scripts use, and of those that are used without a script.
+#: What makes a key in a module of the lanes, and in one of their scripts.
+_MADE = {"*.py": r"\bkey\(\"([a-z-]+)\"", "*.lua": r"P \.\. ':([a-z-]+)"}
+#: The first part of each key of the ledger.
 KEYS = {
-    *(name for file in LANES.rglob("*.lua") for name in re.findall(r"P \.\. ':([a-z-]+)", file.read_text())),
-    *("alive", "answers-of", "drafts", "findings", "schedule"),
+    name
+    for files, made in _MADE.items()
+    for file in LANES.rglob(files)
+    for name in re.findall(made, file.read_text("utf-8"))
 }
 _REACHED_INTO = re.compile(r"\blanes\.(?:redis|prefix|namespace)\b|\brsvpq\.lanes\.namespace\b")
 _KEY = re.compile(rf":(?:{'|'.join(sorted(KEYS))})(?::|$)")
@@ -35,6 +39,7 @@ def _texts(tree: ast.AST) -> Iterator[str]:
 
 def test_the_keys_are_found_where_they_are_made() -> None:
     assert {"item", "lane", "mailbox", "cfg", "audit", "inflight"} <= KEYS
+    assert {"alive", "certificates", "claimed", "hosts", "revision", "revisions", "schedule"} <= KEYS
     assert _KEY.search("{}:item:{}")
     assert _KEY.search("{rsvpq}:cfg")
 

@@ -111,7 +111,7 @@ def test_processes_that_are_missing_stay_in_sight() -> None:
 @pytest.mark.parametrize("width", [40, 60, 100])
 def test_what_waits_is_said_in_full_below_the_table_where_its_column_is_cut(width: int) -> None:
     text = " ".join(drawn(twenty(), width))
-    assert "exchange-05: backing off for 8 min: Busy: it returned 503; server pace 450 in 30;" in text
+    assert "exchange-05: held for another 8 min: Busy: it returned 503; server pace 450 in 30;" in text
     assert "exchange-03: paused by anna 2 h ago: new disks;" in text
 
 

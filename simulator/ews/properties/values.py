@@ -35,7 +35,7 @@ def comparable(value: Value | None) -> Value | None:
 def parsed(text: str, property_type: str) -> Value:
     """A constant or a new value of a MAPI type.
 
-    :raises RefusedError: it is none.
+    :raises RefusedError: it is not a value of that type.
     """
     try:
         match property_type:

@@ -16,7 +16,7 @@ from simulator.world.mailboxes import Mailbox
 from simulator.world.state import World
 
 _FREE, _TENTATIVE, _BUSY, _UNKNOWN = "0", "1", "2", "4"
-#: dispidResponseStatus of a meeting somebody may yet come to, and of one they do not.
+#: dispidResponseStatus of a meeting that somebody may attend, and of one that they will not.
 _MAYBE, _NOT_COMING = 2, 4
 _DEFAULT_INTERVAL_MINUTES = 30
 #: Characters of one answer; a client that asks for more has made a mistake.
