@@ -65,7 +65,10 @@ class _Commands(StrictGroup):
         """Run a command; let one that Ctrl-C has ended be known by its exit code, which click's own does not do."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort) as error:
+            # At a question, click raises its own for Ctrl-C, for the end of the input, and for a no.
+            if isinstance(error, click.Abort) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise
             click.echo("\ninterrupted", err=True)
             ctx.exit(130)
 

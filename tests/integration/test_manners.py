@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import click
@@ -70,6 +71,26 @@ def test_a_command_that_is_interrupted_says_so_by_its_exit_code(words: tuple[str
             command.signal(signal.SIGINT)
             assert command.process.wait(WAIT_S) == 130
         assert command.log.read_text() == "\ninterrupted\n"
+
+
+@pytest.mark.parametrize("words", [("init",)], ids=" ".join)
+def test_a_question_that_is_interrupted_is_no_answer(words: tuple[str, ...], tmp_path: Path) -> None:
+    command = Installation(tmp_path, "redis://127.0.0.1:9/0").command(*words)
+    for interrupt, code, said in ((True, 130, b"interrupted"), (False, 1, b"Aborted!")):
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            shown = process.stdout.read(5)  # of the question
+            if interrupt:
+                process.send_signal(signal.SIGINT)
+            else:
+                process.stdin.close()
+            shown += process.stdout.read()
+            assert process.wait(WAIT_S) == code
+        assert said in shown
+        assert b"Traceback" not in shown
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words != ALONE], ids=" ".join)
