@@ -6,6 +6,7 @@ to stdout, errors and notes to stderr: docs/cli.md.
 """
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -85,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked := os.environ.get(VARIABLE):
         complete(asked)
         return
+    # What a worker says of a list that it cannot read is not true of a command, which shows the problem as its own.
+    logging.getLogger("rsvpq.settings.mailboxes").addHandler(logging.NullHandler())
     try:
         commands(args=arguments)
     except Exception as error:
