@@ -17,6 +17,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from testbed.processes import WAIT_S, Part
 from tests.integration.test_dead_command import ADELE, kill
+from tests.support.forked_command import run_rsvpq
 from tests.support.installation import Installation, report_processes
 
 #: A broken rule, a broken server and a list that is not there.
@@ -198,12 +199,21 @@ def test_a_claimed_name_is_recorded_and_never_hides_the_account(
     assert f"by {operator()}" in installation.rsvpq("status").stdout
 
 
-@pytest.mark.parametrize("name", ["", "anna\x1b[31m"])
+@pytest.mark.parametrize("name", ["", "  ", "anna\x1b[31m", "a" * 101])
 @pytest.mark.usefixtures("lanes")
 def test_a_name_that_is_none_is_refused(installation: Installation, name: str) -> None:
     ended = installation.rsvpq("pause", "all", "--who", name)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "Invalid value for '--who'" in ended.stderr
+    if name:  # an empty variable counts as none
+        ended = run_rsvpq(("pause", "all"), {**installation.environment, "RSVPQ_OPERATOR": name})
+        assert (ended.returncode, ended.stdout) == (2, "")
+
+
+@pytest.mark.usefixtures("lanes")
+def test_blanks_around_a_name_are_not_part_of_it(installation: Installation) -> None:
+    assert installation.rsvpq("pause", "all", "--who", " anna ").returncode == 0
+    assert f"by anna ({operator()})" in installation.rsvpq("status").stdout
 
 
 # -- pause all -----------------------------------------------------------------------------------------------------
