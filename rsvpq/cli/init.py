@@ -117,7 +117,7 @@ def init(directory: Path, as_json: bool, **options: Any) -> None:
     if not as_json:
         click.echo("\n".join(printable(f"wrote {path}") for path in wrote))
     done = f"next: RSVPQ_CONFIG={directory / 'rsvpq.toml'} rsvpq config check, then docs/deployment.md"
-    notes = [warning.text for warning in checked.warnings]
+    notes = [f"{warning.field}: {warning.text}" for warning in checked.warnings]
     print_action("init", done, as_json=as_json, warnings=notes, facts={"files": wrote})
 
 
