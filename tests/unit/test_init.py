@@ -156,6 +156,29 @@ def test_a_person_is_asked_for_what_no_option_says(target: Path) -> None:
     assert settings.redis.password is None
 
 
+def test_a_wrong_answer_is_asked_for_again_at_once(target: Path) -> None:
+    answers = [
+        *("ews", "http://mail.example.com", "https://mail.example.com", "svc", SECRET, "kerberos", "basic"),
+        *("nowhere.csv", "", "adele", "adele@corp.example", "http://127.0.0.1", "redis://127.0.0.1:6379/0", "", ""),
+    ]
+    options = ("--directory", str(target), "--no-probe", "--no-units")
+    ended = CliRunner().invoke(commands, ["init", *options], input="\n".join([*answers, ""]))
+    assert ended.exit_code == 0, ended.output
+    asked = [line for line in ended.output.splitlines() if line.startswith("Error: ")]
+    for error, said in zip(asked, ("unencrypted", "kerberos", "nowhere.csv", "SMTP address", "redis"), strict=True):
+        assert said in error
+    settings = load_settings(target / "rsvpq.toml", {})
+    assert (settings.servers["hq1"].protocol, settings.servers["hq1"].auth) == ("ews", "basic")
+    assert (target / "mailboxes.csv").read_text().splitlines()[1:] == ["adele@corp.example,hq1,pilot"]
+
+
+def test_a_wrong_option_is_refused_before_anything_is_asked(target: Path) -> None:
+    ended = init(target, script=False, url="http://mail.example.com", given="")
+    assert ended.exit_code == 2
+    assert "--url: sends the password unencrypted; use https" in ended.stderr
+    assert "password:" not in ended.output
+
+
 def test_a_list_is_taken_as_it_is(target: Path) -> None:
     list_file = target.with_name("ours.csv")
     list_file.write_text("# Ours.\nmailbox,group\nadele@example.com,sales\n")
