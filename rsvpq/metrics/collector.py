@@ -148,6 +148,8 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     if reading.missing_replicas is not None:
         about = "Replicas that a failover or an intent needs and Redis lacks; 0 without sentinels."
         yield _gauge("rsvpq_redis_missing_replicas", about, [((), reading.missing_replicas)])
+    about = "Whether the sentinels could name another primary; 1 without sentinels."
+    yield _gauge("rsvpq_redis_can_elect", about, [((), reading.can_elect is not False)])
     if reading.memory is not None:
         yield _gauge("rsvpq_redis_memory_bytes", "Memory that Redis uses.", [((), reading.memory.used)])
     if reading.memory is not None and reading.memory.most:  # 0 stands for no limit, and would divide to infinity

@@ -11,6 +11,7 @@ from rsvpq.health.register import impatient_redis
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
+from rsvpq.settings.redis_client import make_sentinels
 from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
@@ -33,6 +34,8 @@ class Reading:
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
         ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
+    :param can_elect: whether the sentinels could name another primary; None without sentinels, or if they do not permit
+        the question.
     :param schedule_s: the longest interval of the schedules, in seconds; None if none of them is for all mailboxes, so
         that some mailboxes may rightly never be scanned.
     :param certificate_ends: by server, when its certificate ends, in seconds since the epoch, as workers have seen it.
@@ -46,6 +49,7 @@ class Reading:
     queued: Mapping[str, int]
     memory: RedisMemory | None
     missing_replicas: int | None
+    can_elect: bool | None
     schedule_s: float | None
     certificate_ends: Mapping[str, float] = field(default_factory=dict)
 
@@ -62,6 +66,7 @@ class InstallationReader:
         self._lanes = Lanes(self._redis, settings.redis.namespace)
         self._queues = Queues(self._redis, settings.redis.namespace)
         self._list = make_list(settings)
+        self._sentinels = make_sentinels(settings.redis) if settings.redis.sentinels else None
 
     def renew(self, settings: Settings) -> None:
         """Go on with other settings, on the same Redis."""
@@ -80,6 +85,8 @@ class InstallationReader:
     def close(self) -> None:
         """Close the connections to Redis; a later call opens new ones."""
         self._redis.close()
+        for sentinel in self._sentinels.sentinels if self._sentinels else ():
+            sentinel.close()
 
     def read(self) -> Reading:
         """Read everything.
@@ -97,6 +104,7 @@ class InstallationReader:
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
+            can_elect=self._sentinels.can_elect(settings.redis.service) if self._sentinels else None,
             schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )

@@ -54,7 +54,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
         *_servers(reading),
         *_certificates(reading),
         *_memory(reading),
-        *_replicas(reading),
+        *_failover(reading),
     ]
     yield from sorted(found, key=lambda trouble: -trouble.severity)
 
@@ -120,7 +120,10 @@ def _is_held_long(server: ServerStatus) -> bool:
     return server.held_s > 0 and max(server.held_s, waited_s) > LONG_HOLD_S
 
 
-def _replicas(reading: Reading) -> Iterator[Trouble]:
+def _failover(reading: Reading) -> Iterator[Trouble]:
+    if reading.can_elect is False:
+        text = "too few sentinels of Redis are left to name another primary, see 'rsvpq doctor'"
+        yield Trouble(Severity.WARNING, text)
     if reading.missing_replicas:
         yield Trouble(Severity.WARNING, f"Redis lacks {reading.missing_replicas} of its replicas, see 'rsvpq doctor'")
 

@@ -128,7 +128,8 @@ def used(client: Redis) -> int:
 
 
 def test_no_alert_is_without_a_scenario() -> None:
-    of_redis = {"RsvpqMetricsAbsent", "RsvpqRedisAway", "RsvpqRedisAlmostFull", "RsvpqRedisLacksReplicas"}
+    of_redis = {"RsvpqMetricsAbsent", "RsvpqRedisAway", "RsvpqRedisAlmostFull"}
+    of_redis |= {"RsvpqRedisLacksReplicas", "RsvpqRedisLacksSentinels"}
     assert {expected.alert for expected in scenarios.SCENARIOS.values()} | of_redis == set(ALERTS)
 
 

@@ -161,7 +161,7 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     name = "mail1" if scope == "server" else "adele"
     hold(known, scope, 600, "LoginRefused: PROPFIND /exchange/adele/ returned 401", item="a1")
     shown = installation.rsvpq("status").stdout
-    assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
+    assert "for another 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
     assert "as it asked" not in shown
     resumed = installation.rsvpq("resume", scope, name).stdout
     assert resumed.startswith(f"resumed: {scope} {name}; its hold would have lasted another ")
