@@ -165,7 +165,8 @@ def read_csv(text: str, file: str) -> list[DirectoryEntry]:
 
     :raises ConfigError: it is not CSV; with all problems.
     """
-    first = 2 if text.startswith("#TYPE") else 1  # Export-Csv of Windows PowerShell begins with the type
+    # Export-Csv of Windows PowerShell begins with the type, and what is meant for Excel with the separator.
+    first = 2 if text.startswith(("#TYPE", "sep=")) else 1
     body = text.split("\n", first - 1)[-1]
     header = _QUOTED.sub("", body.partition("\n")[0])
     separator = max(",;\t", key=header.count)

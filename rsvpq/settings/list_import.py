@@ -237,7 +237,7 @@ class _ExportReader:
     def read(self, entry: DirectoryEntry) -> Exported | None:
         attribute, name = entry.first(*_ADDRESS, *_ALIAS)
         primary = next((address for kind, address in _addresses(entry) if kind == "SMTP"), "")
-        attribute, name = ("proxyAddresses", primary) if primary else (attribute, name)
+        attribute, name = (entry.first(*_ALL_ADDRESSES)[0], primary) if primary else (attribute, name)
         server = self._server(entry)
         try:
             name = mailbox_name(name, server or next(iter(self.settings.servers)), self.settings)

@@ -138,6 +138,11 @@ def test_a_separator_in_a_quoted_name_of_the_header_is_none() -> None:
     assert entry.first("mail") == ("mail", "a@example.com")
 
 
+def test_the_line_that_names_the_separator_for_excel_is_no_row() -> None:
+    (entry,) = read_csv("sep=;\nmail;ServerName\na@example.com;mail1\n", "export")
+    assert (entry.line, entry.first("mail")) == (3, ("mail", "a@example.com"))
+
+
 def test_a_part_of_many_values_is_read_as_an_attribute() -> None:
     text = "dn: CN=a\nproxyAddresses;range=0-1499: SMTP:a@example.com\nmember;range=1500-*: CN=b\n"
     (entry,) = read_ldif(text, "export")
@@ -333,6 +338,10 @@ def test_the_export_of_one_server_leaves_the_rows_of_others_alone(settings: Sett
         (
             "mail,ServerName\na/b@example.com,mail1\n",
             "export:2: mail: 'a/b@example.com' contains /; write an alias or an SMTP address",
+        ),
+        (
+            "EmailAddresses,ServerName\nSMTP:a/b@example.com,mail1\n",
+            "export:2: EmailAddresses: 'a/b@example.com' contains /; write an alias or an SMTP address",
         ),
         (
             "mail,ServerName\na@example.com,mail1\nA@example.com,mail1\n",
