@@ -34,11 +34,10 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
         raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
     by_ledger = _regrouped(context, name) if scope == "group" else ""
     why = reason or PAUSED
-    values = {"for": None if for_s is None else f"{for_s:g} s"}
-    action = context.action("pause", scope, name, why=why, values=values)
+    ends = None if for_s is None else f"{datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
+    action = context.action("pause", scope, name, why=why, values={"until": ends})
     context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
-    ends = "" if for_s is None else f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
-    return f"paused: {scope} {name}".rstrip() + ends + by_ledger
+    return f"paused: {scope} {name}".rstrip() + (f", until {ends}" if ends else "") + by_ledger
 
 
 def _regrouped(context: LedgerContext, group: str) -> str:
