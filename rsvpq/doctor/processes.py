@@ -41,11 +41,12 @@ def examine(
         _revisions(lanes, look, revision, notes)
         if not look.dispatchers:
             _last_used(lanes, notes)
-        status = lanes.snapshot.status()
+        listed = {one.name: one for one in mailboxes}
+        status = lanes.snapshot.status(listed)
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
-        _scans(read_coverage(settings, lanes, {one.name: one for one in mailboxes}), notes)
+        _scans(read_coverage(settings, lanes, listed), notes)
         _stopped(status, notes)
         if status.dead:
             text = f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome"

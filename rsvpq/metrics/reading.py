@@ -89,7 +89,7 @@ class InstallationReader:
         """
         settings = self._settings
         return Reading(
-            status=self._lanes.snapshot.status(),
+            status=self._lanes.snapshot.status(self._list.names()),
             force=in_force(settings, self._lanes, self._list),
             groups=self._list.groups(),
             list_readable=not self._list.problem,
