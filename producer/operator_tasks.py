@@ -25,6 +25,7 @@ from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
 from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.wellness import read_status
 
 #: Arguments that are texts. Counts are checked by :func:`require_count`.
 _TEXTS = frozenset(
@@ -109,7 +110,7 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
     now = parts.now
     covered = read_coverage(now.settings, lanes, now.mailboxes.by_name(), now.mailboxes.problem)
     force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
-    return {"in_force": force, **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
+    return {"in_force": force, **read_status(lanes, now.mailboxes.names()).to_dict()}
 
 
 @_operation(contract.OPS_PAUSE)

@@ -32,6 +32,7 @@ from rsvpq.settings.mailboxes import MailboxList, select
 from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.wellness import CLOSED, read_status
 
 #: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
@@ -82,8 +83,8 @@ def status(
 
     def read() -> Status:
         if group:
-            return _of(lanes.snapshot.status_of(_members(mailboxes, group)), servers)
-        return _of(lanes.snapshot.status(mailboxes.names()), servers)
+            return _of(lanes.snapshot.status_of(_members(mailboxes, group), CLOSED), servers)
+        return _of(read_status(lanes, mailboxes.names()), servers)
 
     def shown(now: Status, width: int | None, height: int | None = None) -> RenderableType:
         return picture(now, look(), covered(), width, height, revision(), part=bool(group))

@@ -16,6 +16,7 @@ from rsvpq.text import age, ago, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 from rsvpq.wiring.revisions import differences
+from rsvpq.wiring.wellness import cannot_be_scanned
 
 #: The columns between the name of the server and what waits.
 _COLUMNS = (
@@ -108,6 +109,8 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
     yield look.headline
     yield _processes(look)
     yield f"scans: {printable(covered.headline)}"
+    if failing := cannot_be_scanned(now.servers.values()):
+        yield failing
     for missing in look.missing():
         yield f"{missing.what.upper()}; start one: {missing.start}"
     if different := [*differences(look.revisions, revision)]:

@@ -17,6 +17,7 @@ from rsvpq.tasks.queues import Queues
 from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
+from rsvpq.wiring.wellness import cannot_be_scanned, read_status
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
@@ -42,7 +43,7 @@ def examine(
         if not look.dispatchers:
             _last_used(lanes, notes)
         listed = {one.name: one for one in mailboxes}
-        status = lanes.snapshot.status(listed)
+        status = read_status(lanes, listed)
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
@@ -53,6 +54,9 @@ def examine(
             notes.warn("dead", text, "rsvpq dead")
         else:
             notes.ok("dead", "none")
+        if text := cannot_be_scanned(status.servers.values()):
+            what, _, remedy = text.rpartition(": ")
+            notes.warn("mailboxes", what, remedy)
     except RedisError as error:
         notes.fail("lanes", f"cannot query Redis: {error}", "solve the problems of Redis above")
 

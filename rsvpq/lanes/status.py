@@ -69,6 +69,18 @@ class GroupStatus:
 
 
 @dataclass(slots=True)
+class Failing:
+    """Mailboxes whose last scan has failed with one kind of error, or that are held for it: ``held`` of them are.
+
+    ``since_s`` is the age of the first failure or hold.
+    """
+
+    mailboxes: int = 0
+    held: int = 0
+    since_s: float = 0.0
+
+
+@dataclass(slots=True)
 class Hold:
     """The hold of a mailbox: the seconds left, and the reason."""
 
@@ -125,7 +137,9 @@ class ServerStatus:
     ``pending`` items wait in lanes (``waiting`` says why), ``released`` ones are with Celery, ``running`` ones with a
     worker, ``later`` ones between two attempts. ``unfinished`` is the number of messages in these states; ``lag_s`` is
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
-    oldest scan that has not ended. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason;
+    oldest scan that has not ended, without those of mailboxes that cannot be entered, or are held. ``failing`` has
+    what keeps scans from succeeding, by the name of the error. ``held_s`` is how long the hold of the server still
+    lasts, ``held_why`` its reason;
     ``held_mailboxes`` and ``paused_mailboxes`` are the mailboxes with a hold or pause of their own. ``on_hold`` is the
     number of messages that wait for a person, by reason; ``skipped`` of those that the last scan of each mailbox left
     alone. ``limits`` are those that an operator has set for the server,
@@ -147,6 +161,7 @@ class ServerStatus:
     never_scanned: int = 0
     oldest_scan_s: float | None = None
     newest_scan_s: float | None = None
+    failing: dict[str, Failing] = field(default_factory=dict)
     last_answer_s: float | None = None
     held_s: float = 0.0
     held_why: str = ""
@@ -229,10 +244,14 @@ class Status:
 
 
 class StatusReader:
-    """Reads the status of one namespace, once."""
+    """Reads the status of one namespace, once.
 
-    def __init__(self, namespace: Namespace) -> None:
+    :param closed: the names of the errors with which a scan says that its mailbox alone cannot be entered.
+    """
+
+    def __init__(self, namespace: Namespace, closed: Collection[str] = ()) -> None:
         self._namespace = namespace
+        self._closed = json.dumps(sorted(closed))
         self._redis = namespace.redis
         self._now_us = namespace.time_us()
 
@@ -312,11 +331,12 @@ class StatusReader:
         for batch in batched(names, _BATCH):
             rest = batch
             while rest:
-                looked, text = self._namespace.call("status", *rest)  # of a part of the batch, if it is large
+                # Of a part of the batch, if it is large.
+                looked, text = self._namespace.call("status", self._closed, *rest)
                 rest = rest[looked:]
                 for name, sums in json.loads(text).items():
                     if not listed:
-                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": {}, "skipped": {}}
+                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": {}, "skipped": {}, "failing": {}}
                     self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
@@ -329,6 +349,11 @@ class StatusReader:
             server.newest_scan_s = newest if server.newest_scan_s is None else min(server.newest_scan_s, newest)
         if sums["scanning"]:
             server.scan_lag_s = max(self._age(sums["scanning"]) or 0.0, server.scan_lag_s or 0.0)
+        for name, found in (sums["failing"] or {}).items():
+            failing = server.failing.setdefault(name, Failing())
+            failing.mailboxes += found["mailboxes"]
+            failing.held += found["held"]
+            failing.since_s = max(failing.since_s, self._age(found["since"]) or 0.0)
         for reason, messages in (sums["on_hold"] or {}).items():
             server.on_hold[reason] = server.on_hold.get(reason, 0) + messages
         for text, mailboxes in (sums["skipped"] or {}).items():

@@ -14,6 +14,7 @@ from rsvpq.settings import Settings
 from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
+from rsvpq.wiring.wellness import read_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class InstallationReader:
         """
         settings = self._settings
         return Reading(
-            status=self._lanes.snapshot.status(self._list.names()),
+            status=read_status(self._lanes, self._list.names()),
             force=in_force(settings, self._lanes, self._list),
             groups=self._list.groups(),
             list_readable=not self._list.problem,

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from rsvpq.lanes.dead_items import DeadOfMailbox
 from rsvpq.lanes.snapshot import MailboxState
 from rsvpq.lanes.status import Hold, Pause
-from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
+from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.ops.control import about_pause
@@ -23,15 +23,11 @@ from rsvpq.tasks import contract
 from rsvpq.text import age, counted, duration
 from rsvpq.wiring.coverage import LATE_PERIODS, Periods
 from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.wellness import FailureState, state_of_failure
 
-State = Literal[
-    "refused", "gone", "held", "failed", "dead", "paused", "unlisted", "never", "late", "capped", "unreadable"
-]
+State = Literal[FailureState, "dead", "paused", "unlisted", "never", "late", "capped", "unreadable"]
 #: In the order in which a row shows them: what an operator has to do something about comes first.
 STATES: tuple[State, ...] = get_args(State)
-
-#: The errors of a server that lets nobody in, by the name with which each recorded reason begins.
-_REFUSALS = tuple(kind.__name__ for kind in (LoginRefused, MailboxRefused, NoRights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,24 +314,23 @@ class _Known:
         why, since_s = self.state.failed_why, self.state.failed_s
         if not why:
             return None
-        if why.startswith(_REFUSALS):
-            return Symptom("refused", since_s, f"{why}{self._left}", self._remedy_of_refusal(why))
-        if why.startswith(Gone.__name__):
-            remedy = "correct its name or its server in the list, or remove it from there"
-            return Symptom("gone", since_s, why, remedy)
-        if self.hold:
-            return Symptom("held", since_s, f"{why}{self._left}", self._remedy_of_hold)
-        return Symptom("failed", since_s, why, f"rsvpq doctor --mailbox {quote(self.name)}")
+        return self._symptom_of(why, since_s)
 
     def _own_hold(self) -> Symptom | None:
         """Return that the mailbox is held, by one of its messages."""
         if not self.state.hold:
             return None
-        why, since_s = self.state.hold.why, self.state.held_since_s
+        return self._symptom_of(self.state.hold.why, self.state.held_since_s)
+
+    def _symptom_of(self, why: str, since_s: float | None) -> Symptom:
+        state = state_of_failure(why, held=self.state.hold is not None)
         reason = f"{why or 'no reason given'}{self._left}"
-        if why.startswith(_REFUSALS):
-            return Symptom("refused", since_s, reason, self._remedy_of_refusal(why))
-        return Symptom("held", since_s, reason, self._remedy_of_hold)
+        if state == "refused":
+            return Symptom(state, since_s, reason, self._remedy_of_refusal(why))
+        if state == "gone":
+            return Symptom(state, since_s, why, "correct its name or its server in the list, or remove it from there")
+        remedy = self._remedy_of_hold if self.hold else f"rsvpq doctor --mailbox {quote(self.name)}"
+        return Symptom(state, since_s, reason, remedy)
 
     @property
     def _left(self) -> str:

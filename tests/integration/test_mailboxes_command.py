@@ -88,7 +88,7 @@ def test_where_all_are_well_one_sentence_says_so(installation: Installation, lan
         (MailboxRefused("SEARCH /adele/Inbox returned 401"), "refused"),
         (NoRights("FindItem in adele: ErrorAccessDenied"), "refused"),
         (LoginRefused("SEARCH /adele/Inbox returned 401"), "refused"),
-        (Busy("SEARCH /adele/Inbox returned 503"), "held"),
+        (Busy("SEARCH /adele/Inbox returned 503"), "failed"),
         (Busy("the mailbox is being moved", 30, "mailbox"), "held"),
         (Gone("PROPFIND /adele/ returned 404"), "gone"),
         (Transient("SEARCH /adele/Inbox returned 500"), "failed"),

@@ -8,6 +8,7 @@ import pytest
 from lxml import html
 
 from rsvpq.lanes import Lanes
+from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, MailboxRefused, Transient
 from rsvpq.mail.messages import Mailbox
 from testbed.processes import until
 from tests.integration.test_mailboxes_command import scan, unlist
@@ -64,3 +65,32 @@ def test_a_mailbox_that_has_left_the_list_is_late_and_counted_nowhere(
     assert max(oldest_s, of_status["oldest_scan_s"]) < 3600
     assert "h" not in row_of_console(anna, "mail1")["oldest scan"]
     assert (checked.returncode, "the oldest scan" in checked.stdout) == (0, False), checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        (MailboxRefused("SEARCH /bruno/Inbox returned 401"), "refused"),
+        (LoginRefused("SEARCH /bruno/Inbox returned 401"), "refused"),
+        (Gone("PROPFIND /bruno/ returned 404"), "gone"),
+        (Transient("SEARCH /bruno/Inbox returned 500"), "failed"),
+        (Busy("SEARCH /bruno/Inbox returned 503"), "failed"),
+        (Busy("the mailbox is being moved", 60, "mailbox"), "held"),
+    ],
+)
+def test_a_mailbox_that_cannot_be_scanned_is_in_the_same_state_everywhere(
+    installation: Installation, lanes: Lanes, end: ExchangeError, state: str
+) -> None:
+    for mailbox in (ADELE, BRUNO):
+        scan(lanes, mailbox, run="first")
+    scan(lanes, BRUNO, end)
+    others = {"refused", "gone", "held", "failed"} - {state}
+    named = json.loads(installation.rsvpq("mailboxes", "--server", "mail1", "--json").stdout)
+    assert named["states"] == {state: 1}
+    metrics = scrape(installation.settings)
+    assert metrics.value("rsvpq_mailboxes", server="mail1", state=state) == 1
+    assert {metrics.value("rsvpq_mailboxes", server="mail1", state=other) for other in others} == {0}
+    said = f"1 mailbox cannot be scanned ({state} 1)"
+    assert f"{said}: rsvpq mailboxes" in installation.rsvpq("status").stdout.splitlines()
+    doctor = json.loads(installation.rsvpq("doctor", "--json").stdout)
+    assert [one["text"] for one in doctor["processes"] if one["check"] == "mailboxes"] == [said]
