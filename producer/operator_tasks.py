@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import wraps
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ from producer.app import app, lanes, parts
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.ops import mailboxes as health
+from rsvpq.ops.between_attempts import repeated
 from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
@@ -110,7 +111,8 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
     now = parts.now
     covered = read_coverage(now.settings, lanes, now.mailboxes.by_name(), now.mailboxes.problem)
     force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
-    return {"in_force": force, **read_status(lanes, now.mailboxes.names()).to_dict()}
+    again = [asdict(one) for one in repeated(lanes)]
+    return {"in_force": force, **read_status(lanes, now.mailboxes.names()).to_dict(), "repeated": again}
 
 
 @_operation(contract.OPS_PAUSE)

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,11 @@ from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.lanes import Lanes
 from rsvpq.lanes.bounds import LONGEST_TIMEOUT_S
 from rsvpq.lanes.status import BY_SERVER_ONLY, Status
 from rsvpq.ops import OperatorContext, open_context
+from rsvpq.ops.between_attempts import Repeated, repeated
 from rsvpq.ops.names import require_server
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import MailboxList, select
@@ -86,14 +88,18 @@ def status(
             return _of(lanes.snapshot.status_of(_members(mailboxes, group), CLOSED), servers)
         return _of(read_status(lanes, mailboxes.names()), servers)
 
+    between = partial(_between_attempts, lanes, mailboxes, group)
+
     def shown(now: Status, width: int | None, height: int | None = None) -> RenderableType:
-        return picture(now, look(), covered(), width, height, revision(), part=bool(group))
+        return picture(now, look(), covered(), width, height, revision(), between(now), part=bool(group))
 
     with suppress(KeyboardInterrupt) if every_s else nullcontext():  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
                 force = {**look().to_dict(revision()), "coverage": covered().to_dict()}
-                print_document({"in_force": force, **_known(now, part=bool(group))}, None if every_s else 2)
+                again = [asdict(one) for one in between(now)]
+                known = {**_known(now, part=bool(group)), "repeated": again}
+                print_document({"in_force": force, **known}, None if every_s else 2)
         else:
             _show(read, shown, every_s, _without_servers(group, servers))
 
@@ -111,6 +117,14 @@ def _members(mailboxes: MailboxList, group: str) -> set[str]:
     """
     mailboxes.require_any()
     return {mailbox.name for mailbox in select(mailboxes.by_name().values(), group=group)}
+
+
+def _between_attempts(lanes: Lanes, mailboxes: MailboxList, group: str, now: Status) -> list[Repeated]:
+    """Return what is between two attempts in the part of the installation that a status is about."""
+    if not now.later:
+        return []
+    members = _members(mailboxes, group) if group else None
+    return [one for one in repeated(lanes, members) if one.server in now.servers]
 
 
 def _known(now: Status, *, part: bool) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rsvpq.lanes.controls import Controls
 from rsvpq.lanes.dead_items import DeadItems
 from rsvpq.lanes.drafts import StoredDrafts
 from rsvpq.lanes.last_scans import LastScan, read_last_scans
+from rsvpq.lanes.later_items import LaterItem, read_later_items
 from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.registrations import Registrations, ScheduleClaims, TaskClaims
@@ -70,6 +71,10 @@ class Lanes:
     def last_scans(self, mailboxes: Iterable[str]) -> Iterator[LastScan]:
         """Yield the last scan of each of these mailboxes; takes about 0.1 s for 10,000."""
         return read_last_scans(self.namespace, mailboxes)
+
+    def later_items(self, most: int | None = None) -> Iterator[LaterItem]:
+        """Yield the items that are between two attempts, the next one first; see :func:`read_later_items`."""
+        return read_later_items(self.namespace, most)
 
     def run_budget(self, run: str, most: int, group: str = "", most_of_group: int | None = None) -> RunBudget:
         """Return the budget of answers of a run, for the mailboxes of a group.

@@ -21,6 +21,8 @@ _BATCH = 250
 _SIGHTINGS = ("skipped:", "scan:found")
 #: Labels of the counts that are answers.
 ANSWERED = ("done:answered", "done:accepted", "done:processed")
+#: The reason for which a scan leaves messages alone that it held back over a cap.
+OVER_THE_CAP = "over-the-cap"
 #: Fields of a hash by name; None, or not there, if it has not the field.
 HashFields = Mapping[str, str | None]
 #: The part of the unfinished messages above the 95th percentile of the lag.
