@@ -1,6 +1,6 @@
 """Read what is between two attempts; changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rsvpq.lanes.namespace import Namespace
@@ -36,6 +36,20 @@ def read_later_items(namespace: Namespace, most: int | None = None) -> Iterator[
     with namespace.redis.pipeline(transaction=False) as pipe:
         pipe.zrange(namespace.key("later"), 0, -1 if most is None else most - 1, withscores=True)
         found = value_of(pipe.execute(raise_on_error=False)[0], [])
+    yield from _read(namespace, found)
+
+
+def find_later_items(namespace: Namespace, ids: Sequence[str]) -> Iterator[LaterItem]:
+    """Yield those of the given items that are between two attempts."""
+    with namespace.redis.pipeline(transaction=False) as pipe:
+        for item_id in ids:
+            pipe.zscore(namespace.key("later"), item_id)
+        due = values_of(pipe, (None,) * len(ids))
+    yield from _read(namespace, [(item_id, due_us) for item_id, due_us in zip(ids, due, strict=True) if due_us])
+
+
+def _read(namespace: Namespace, found: Sequence[tuple[str, float]]) -> Iterator[LaterItem]:
+    """Read items, each given with the time of its next attempt."""
     now_us = namespace.time_us()
     for page in batched(found, _BATCH):
         records = [fields for _, fields in namespace.item_fields([item for item, _ in page], _FIELDS)]
