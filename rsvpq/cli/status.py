@@ -25,7 +25,7 @@ from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.bounds import LONGEST_TIMEOUT_S
-from rsvpq.lanes.status import BY_SERVER_ONLY, Status
+from rsvpq.lanes.status import BY_SERVER_ONLY, LedgerState, Status
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.between_attempts import Repeated, repeated
 from rsvpq.ops.names import require_server
@@ -81,7 +81,8 @@ def status(
         return Revision(digest, mailboxes.digest)
 
     def covered() -> Coverage:
-        return read_coverage(settings, lanes, mailboxes.by_name(), mailboxes.problem)
+        chosen = {name: one for name, one in mailboxes.by_name().items() if not servers or one.server in servers}
+        return read_coverage(settings, lanes, chosen, mailboxes.problem)
 
     def read() -> Status:
         if group:
@@ -98,7 +99,7 @@ def status(
             for now in _looks(read, every_s):
                 force = {**look().to_dict(revision()), "coverage": covered().to_dict()}
                 again = [asdict(one) for one in between(now)]
-                known = {**_known(now, part=bool(group)), "repeated": again}
+                known = {**_known(now, group, servers), "repeated": again}
                 print_document({"in_force": force, **known}, None if every_s else 2)
         else:
             _show(read, shown, every_s, _without_servers(group, servers))
@@ -127,12 +128,14 @@ def _between_attempts(lanes: Lanes, mailboxes: MailboxList, group: str, now: Sta
     return [one for one in repeated(lanes, members) if one.server in now.servers]
 
 
-def _known(now: Status, *, part: bool) -> dict[str, Any]:
-    """Return the status as a document; of a part of the mailboxes without what is known of whole servers only."""
+def _known(now: Status, group: str, servers: Sequence[str]) -> dict[str, Any]:
+    """Return the status as a document; of a part of an installation without what is known of more than that only."""
     found = now.to_dict()
-    if not part:
+    if group or servers:
+        del found["order"]
+    if not group:
         return found
-    del found["counts"], found["order"]
+    del found["counts"]
     for server in found["servers"].values():
         for name in BY_SERVER_ONLY:
             del server[name]
@@ -146,7 +149,7 @@ def _of(now: Status, servers: Sequence[str]) -> Status:
     chosen = {name: server for name, server in now.servers.items() if name in servers}
     counts = sum((Counter(server.counts) for server in chosen.values()), Counter[str]())
     later, dead = (sum(getattr(server, state) for server in chosen.values()) for state in ("later", "dead"))
-    return replace(now, servers=chosen, counts=dict(counts), later=later, dead=dead)
+    return replace(now, servers=chosen, counts=dict(counts), later=later, dead=dead, order=LedgerState())
 
 
 def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status]:

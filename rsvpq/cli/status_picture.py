@@ -126,7 +126,9 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
 
 def _processes(look: InForce) -> str:
     workers = (f"{queue} {len(workers)}{'' if workers else '!'}" for queue, workers in look.workers.items())
-    return f"workers: {', '.join(workers)}; dispatchers: {len(look.dispatchers)}{'' if look.dispatchers else '!'}"
+    waiting = ", ".join(f"{queue} {length}" for queue, length in look.queued.items() if length)
+    dispatchers = f"dispatchers: {len(look.dispatchers)}{'' if look.dispatchers else '!'}"
+    return f"workers: {', '.join(workers)}; {dispatchers}{f'; waiting with Celery: {waiting}' if waiting else ''}"
 
 
 def total(servers: Iterable[ServerStatus]) -> ServerStatus:

@@ -11,9 +11,8 @@ from rsvpq.health.register import impatient_redis
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
-from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
-from rsvpq.wiring.in_force import STARTS, InForce, in_force
+from rsvpq.wiring.in_force import InForce, in_force
 from rsvpq.wiring.wellness import read_status
 
 
@@ -61,7 +60,6 @@ class InstallationReader:
         self._settings = settings
         self._redis: Any = impatient_redis(settings.redis)
         self._lanes = Lanes(self._redis, settings.redis.namespace)
-        self._queues = Queues(self._redis, settings.redis.namespace)
         self._list = make_list(settings)
 
     def renew(self, settings: Settings) -> None:
@@ -89,13 +87,14 @@ class InstallationReader:
             Redis Cluster.
         """
         settings = self._settings
+        force = in_force(settings, self._lanes, self._list)
         return Reading(
             status=read_status(self._lanes, self._list.names()),
-            force=in_force(settings, self._lanes, self._list),
+            force=force,
             groups=self._list.groups(),
             list_readable=not self._list.problem,
             mode=settings.mode,
-            queued={queue: self._queues.length(queue) for queue in STARTS},
+            queued=force.queued,
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
             schedule_s=_longest_schedule_s(settings),
