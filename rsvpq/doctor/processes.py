@@ -56,7 +56,7 @@ def examine(
             notes.ok("dead", "none")
         if text := cannot_be_scanned(status.servers.values()):
             what, _, remedy = text.rpartition(": ")
-            notes.warn("mailboxes", what, remedy)
+            notes.warn("unscanned", what, remedy)
     except RedisError as error:
         notes.fail("lanes", f"cannot query Redis: {error}", "solve the problems of Redis above")
 

@@ -93,4 +93,4 @@ def test_a_mailbox_that_cannot_be_scanned_is_in_the_same_state_everywhere(
     said = f"1 mailbox cannot be scanned ({state} 1)"
     assert f"{said}: rsvpq mailboxes" in installation.rsvpq("status").stdout.splitlines()
     doctor = json.loads(installation.rsvpq("doctor", "--json").stdout)
-    assert [one["text"] for one in doctor["processes"] if one["check"] == "mailboxes"] == [said]
+    assert [one["text"] for one in doctor["processes"] if one["check"] == "unscanned"] == [said]
