@@ -112,7 +112,8 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
     covered = read_coverage(now.settings, lanes, now.mailboxes.by_name(), now.mailboxes.problem)
     force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
     again = [asdict(one) for one in repeated(lanes)]
-    return {"in_force": force, **read_status(lanes, now.mailboxes.names()).to_dict(), "repeated": again}
+    found = read_status(now.settings, lanes, now.mailboxes.names())
+    return {"in_force": force, **found.to_dict(), "repeated": again}
 
 
 @_operation(contract.OPS_PAUSE)

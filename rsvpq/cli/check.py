@@ -18,9 +18,10 @@ from rsvpq.cli.options import json_option, to_seconds
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.lanes.status import OVER_THE_CAP, Status
 from rsvpq.metrics.reading import InstallationReader, Reading
-from rsvpq.metrics.troubles import LATE_SCANS, Severity, Trouble, troubles
+from rsvpq.metrics.troubles import Severity, Trouble, troubles
 from rsvpq.settings import ConfigError, load_settings
 from rsvpq.text import age, counted, grouped, printable
+from rsvpq.wiring.coverage import LATE_PERIODS
 from rsvpq.wiring.wellness import cannot_be_scanned
 
 
@@ -141,7 +142,7 @@ def _figures(reading: Reading, lag_warning_s: float, lag_critical_s: float) -> I
     yield Figure("dispatchers", len(reading.force.dispatchers))
     scans_s = [server.oldest_scan_s for server in servers if server.oldest_scan_s is not None]
     if scans_s:
-        late = f"{LATE_SCANS * reading.schedule_s:g}" if reading.schedule_s else ""
+        late = f"{LATE_PERIODS * reading.schedule_s:g}" if reading.schedule_s else ""
         yield Figure("oldest_scan", max(scans_s), "s", late)
 
 

@@ -34,7 +34,7 @@ from rsvpq.settings.mailboxes import MailboxList, select
 from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import in_force
-from rsvpq.wiring.wellness import CLOSED, read_status
+from rsvpq.wiring.wellness import read_status, yardstick_of
 
 #: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
@@ -86,8 +86,8 @@ def status(
 
     def read() -> Status:
         if group:
-            return _of(lanes.snapshot.status_of(_members(mailboxes, group), CLOSED), servers)
-        return _of(read_status(lanes, mailboxes.names()), servers)
+            return _of(lanes.snapshot.status_of(_members(mailboxes, group), yardstick_of(settings)), servers)
+        return _of(read_status(settings, lanes, mailboxes.names()), servers)
 
     between = partial(_between_attempts, lanes, mailboxes, group)
 

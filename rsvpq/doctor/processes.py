@@ -43,7 +43,7 @@ def examine(
         if not look.dispatchers:
             _last_used(lanes, notes)
         listed = {one.name: one for one in mailboxes}
-        status = read_status(lanes, listed)
+        status = read_status(settings, lanes, listed)
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)

@@ -2,11 +2,12 @@
 --
 -- KEYS[1]   namespace
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis
--- ARGV[2]   JSON, the names of the errors with which a scan says that its mailbox alone cannot be entered
+-- ARGV[2]   JSON { closed: [names of the errors with which a scan says that its mailbox alone cannot be entered],
+--           late: { GROUP: microseconds after which a scan is late }, late_else: that of other groups, if it has one }
 -- ARGV[3+]  mailboxes
 -- Returns   { number, JSON }: how many of the mailboxes were examined (the first ones, if there are too many for one
 --           call), and:
---           { SERVER: { mailboxes, pending, never_scanned,
+--           { SERVER: { mailboxes, pending, never_scanned, late,
 --             scanned: { oldest, newest }, empty if none was,
 --             scanning: when the oldest scan that has not ended was offered, without those of mailboxes that cannot be
 --             entered or are held; 0 for none,
@@ -137,8 +138,8 @@ local function add_failing(sums, why, since, is_held)
   return name
 end
 
-local CLOSED = {}
-for _, name in ipairs(cjson.decode(ARGV[2])) do CLOSED[name] = true end
+local YARDSTICK, CLOSED = cjson.decode(ARGV[2]), {}
+for _, name in ipairs(YARDSTICK.closed) do CLOSED[name] = true end
 
 local totals, looked, read = {}, 0, 0
 for i = 3, #ARGV do
@@ -150,7 +151,7 @@ for i = 3, #ARGV do
   local name, at, scan, skipped = v[PLACE.server] or NOWHERE, number(v[PLACE.scanned]), v[PLACE.scan], v[PLACE.skipped]
   local row = totals[name]
   if not row then
-    row = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, failing = {}, on_hold = {},
+    row = { mailboxes = 0, pending = 0, never_scanned = 0, late = 0, scanned = {}, scanning = 0, failing = {}, on_hold = {},
       skipped = {}, waiting = {}, paused = {}, held = {}, limited = {} }
     totals[name] = row
   end
@@ -162,6 +163,8 @@ for i = 3, #ARGV do
   else
     local scanned = row.scanned
     scanned.oldest, scanned.newest = math.min(scanned.oldest or at, at), math.max(scanned.newest or at, at)
+    local most = YARDSTICK.late[v[PLACE.group] or ''] or YARDSTICK.late_else
+    if most and NOW - at > most then row.late = row.late + 1 end
   end
   read = read + add_on_hold(row.on_hold, mailbox)
   if skipped then row.skipped[skipped] = (row.skipped[skipped] or 0) + 1 end

@@ -70,6 +70,28 @@ class GroupStatus:
     quiet_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What the status of a mailbox is measured by, which the ledger does not know.
+
+    :param closed: the names of the errors with which a scan says that its mailbox alone cannot be entered.
+    :param late_s: by group, the seconds after which a scan is late; of groups that are not in it, that of None.
+    """
+
+    closed: frozenset[str] = frozenset()
+    late_s: Mapping[str | None, float] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Return it as status.lua reads it."""
+        late_us = {group: round(seconds * 1e6) for group, seconds in self.late_s.items()}
+        late_else = {"late_else": late_us.pop(None)} if None in late_us else {}
+        return json.dumps({"closed": sorted(self.closed), "late": late_us, **late_else})
+
+
+#: For those who ask of no mailbox whether it can be scanned, or in time.
+NO_YARDSTICK = Yardstick()
+
+
 @dataclass(slots=True)
 class Failing:
     """Mailboxes whose last scan has failed with one kind of error, or that are held for it: ``held`` of them are.
@@ -140,7 +162,8 @@ class ServerStatus:
     worker, ``later`` ones between two attempts. ``unfinished`` is the number of messages in these states; ``lag_s`` is
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
     oldest scan that has not ended, without those of mailboxes that cannot be entered, or are held. ``failing`` has
-    what keeps scans from succeeding, by the name of the error. ``held_s`` is how long the hold of the server still
+    what keeps scans from succeeding, by the name of the error; ``late`` is how many mailboxes were not scanned in
+    time. ``held_s`` is how long the hold of the server still
     lasts, ``held_why`` its reason;
     ``held_mailboxes`` and ``paused_mailboxes`` are the mailboxes with a hold or pause of their own. ``on_hold`` is the
     number of messages that wait for a person, by reason; ``skipped`` of those that the last scan of each mailbox left
@@ -161,6 +184,7 @@ class ServerStatus:
     lag_p95_s: float | None = None
     scan_lag_s: float | None = None
     never_scanned: int = 0
+    late: int = 0
     oldest_scan_s: float | None = None
     newest_scan_s: float | None = None
     failing: dict[str, Failing] = field(default_factory=dict)
@@ -246,14 +270,11 @@ class Status:
 
 
 class StatusReader:
-    """Reads the status of one namespace, once.
+    """Reads the status of one namespace, once."""
 
-    :param closed: the names of the errors with which a scan says that its mailbox alone cannot be entered.
-    """
-
-    def __init__(self, namespace: Namespace, closed: Collection[str] = ()) -> None:
+    def __init__(self, namespace: Namespace, yardstick: Yardstick = NO_YARDSTICK) -> None:
         self._namespace = namespace
-        self._closed = json.dumps(sorted(closed))
+        self._yardstick = yardstick.to_text()
         self._redis = namespace.redis
         self._now_us = namespace.time_us()
 
@@ -334,17 +355,19 @@ class StatusReader:
             rest = batch
             while rest:
                 # Of a part of the batch, if it is large.
-                looked, text = self._namespace.call("status", self._closed, *rest)
+                looked, text = self._namespace.call("status", self._yardstick, *rest)
                 rest = rest[looked:]
                 for name, sums in json.loads(text).items():
                     if not listed:
-                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": {}, "skipped": {}, "failing": {}}
+                        sums |= {"mailboxes": 0, "never_scanned": 0, "late": 0}
+                        sums |= {"scanned": {}, "skipped": {}, "failing": {}}
                     self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
         server.mailboxes += sums["mailboxes"]
         server.pending += sums["pending"]
         server.never_scanned += sums["never_scanned"]
+        server.late += sums["late"]
         if sums["scanned"]:
             oldest, newest = (self._age(sums["scanned"][which]) or 0.0 for which in ("oldest", "newest"))
             server.oldest_scan_s = max(oldest, server.oldest_scan_s or 0.0)

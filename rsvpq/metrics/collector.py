@@ -223,6 +223,7 @@ def _mailboxes(server: ServerStatus) -> Iterable[tuple[str, int]]:
         ("all", server.mailboxes),
         ("never_scanned", server.never_scanned),
         ("paused", len(server.paused_mailboxes)),
+        ("late", server.late),
         *((state, failures(server)[state]) for state in FAILURE_STATES),
     )
 

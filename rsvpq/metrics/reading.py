@@ -89,7 +89,7 @@ class InstallationReader:
         settings = self._settings
         force = in_force(settings, self._lanes, self._list)
         return Reading(
-            status=read_status(self._lanes, self._list.names()),
+            status=read_status(settings, self._lanes, self._list.names()),
             force=force,
             groups=self._list.groups(),
             list_readable=not self._list.problem,

@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, get_args
 
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.status import ServerStatus, Status
+from rsvpq.lanes.status import ServerStatus, Status, Yardstick
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
+from rsvpq.settings import Settings
 from rsvpq.text import counted
+from rsvpq.wiring.coverage import Periods
 
 #: ``refused``: the server refuses the mailbox, or the login. ``gone``: it has none of that name. ``held``: the mailbox
 #: itself is left alone for a time. ``failed``: its last scan failed otherwise, whatever else holds its whole server.
@@ -21,15 +23,20 @@ FAILURE_STATES: tuple[FailureState, ...] = get_args(FailureState)
 _REFUSALS = frozenset(kind.__name__ for kind in (LoginRefused, MailboxRefused, NoRights))
 _GONE = Gone.__name__
 #: Those that say it of one mailbox, and nothing of its server.
-CLOSED = (_REFUSALS - {LoginRefused.__name__}) | {_GONE}
+_CLOSED = (_REFUSALS - {LoginRefused.__name__}) | {_GONE}
 
 
-def read_status(lanes: Lanes, listed: Collection[str]) -> Status:
-    """Return the status of the mailboxes of the list, given by name; see :meth:`rsvpq.lanes.snapshot.Snapshot.status`.
+def read_status(settings: Settings, lanes: Lanes, listed: Collection[str]) -> Status:
+    """Return the status of the mailboxes of the list, given by name, as :meth:`Snapshot.status` does."""
+    return lanes.snapshot.status(listed, yardstick_of(settings))
+
+
+def yardstick_of(settings: Settings) -> Yardstick:
+    """Return what the status of an installation is measured by.
 
     A scan that waits for rights on its mailbox, or for a mailbox that is not there, is not behind: it is a failure.
     """
-    return lanes.snapshot.status(listed, CLOSED)
+    return Yardstick(_CLOSED, Periods(settings).late_s())
 
 
 def state_of_failure(why: str, *, held: bool) -> FailureState:

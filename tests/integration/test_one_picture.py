@@ -18,6 +18,7 @@ from tests.support.scenarios import earlier
 from tests.support.scrape import scrape
 
 ADELE, BRUNO = Mailbox("adele", "mail1", "sales"), Mailbox("bruno", "mail1", "sales")
+NEIL = Mailbox("o'neil", "mail2", "legal")
 
 
 @pytest.fixture
@@ -94,3 +95,17 @@ def test_a_mailbox_that_cannot_be_scanned_is_in_the_same_state_everywhere(
     assert f"{said}: rsvpq mailboxes" in installation.rsvpq("status").stdout.splitlines()
     doctor = json.loads(installation.rsvpq("doctor", "--json").stdout)
     assert [one["text"] for one in doctor["processes"] if one["check"] == "unscanned"] == [said]
+
+
+def test_a_mailbox_is_late_by_the_schedule_of_its_group_everywhere(installation: Installation, lanes: Lanes) -> None:
+    installation.write('[[schedule]]\nevery = "10m"\ngroup = "sales"\n\n[[schedule]]\nevery = "4h"\n')
+    for mailbox in (ADELE, NEIL):
+        scan(earlier(lanes, 3600), mailbox)
+    scan(lanes, BRUNO)
+    late = {name: 1.0 if name == "mail1" else 0.0 for name in ("mail1", "mail2")}
+    metrics = scrape(installation.settings)
+    assert {name: metrics.value("rsvpq_mailboxes", server=name, state="late") for name in late} == late
+    named = json.loads(installation.rsvpq("mailboxes", "--json").stdout)
+    assert [row["mailbox"] for row in named["rows"] if "late" in row["states"]] == ["adele"]
+    assert "; 1 late" in installation.rsvpq("status").stdout
+    assert "1 mailbox of mail1 late" in installation.rsvpq("check").stdout

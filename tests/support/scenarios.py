@@ -13,7 +13,7 @@ from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import LiveSettings
 from tests.support.installation import Installation, report_processes
 
-ADELE = Mailbox("adele", "mail1")
+ADELE = Mailbox("adele", "mail1", "sales")
 Scenario = Callable[[Installation], Any]
 
 
@@ -146,6 +146,12 @@ def scans_are_old(installation: Installation) -> None:
     healthy(installation, ago_s=2.5 * 3600)
 
 
+def scans_of_a_group_are_old(installation: Installation) -> None:
+    """The same where only the group of that mailbox has a schedule."""
+    installation.write('[[schedule]]\nevery = "1h"\ngroup = "sales"\n')
+    healthy(installation, ago_s=2.5 * 3600)
+
+
 def waits_for_a_person(installation: Installation) -> None:
     """Let the policy leave a message to a person."""
     lanes = installation.lanes()
@@ -209,7 +215,10 @@ SCENARIOS: Mapping[Scenario, Expected] = {
     processes_have_other_settings: Expected(Severity.WARNING, "settings differ: ", "RsvpqSettingsDiffer"),
     dead: Expected(Severity.WARNING, "1 dead, see 'rsvpq dead'", "RsvpqDeadItems"),
     server_is_held: Expected(Severity.WARNING, "mail1 is held for another 59 min: Busy: 503", "RsvpqServerHeld"),
-    scans_are_old: Expected(Severity.WARNING, "the oldest scan of mail1 is 2 h old", "RsvpqScansLate"),
+    scans_of_a_group_are_old: Expected(
+        Severity.WARNING, "1 mailbox of mail1 late, the oldest scan is 2 h old", "RsvpqScansLate"
+    ),
+    scans_are_old: Expected(Severity.WARNING, "1 mailbox of mail1 late, the oldest scan is 2 h old", "RsvpqScansLate"),
     account_has_no_rights_on_a_mailbox: Expected(
         Severity.WARNING, "1 mailbox cannot be scanned (refused 1): rsvpq mailboxes", "RsvpqMailboxesFail"
     ),
