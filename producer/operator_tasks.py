@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import wraps
 from typing import Any
 from uuid import uuid4
@@ -20,11 +20,13 @@ from producer.app import app, lanes, parts
 from rsvpq.lanes import Scope
 from rsvpq.ops import InvalidRequest, OperatorContext, control, dead, look, open_context
 from rsvpq.ops import mailboxes as health
+from rsvpq.ops.between_attempts import repeated
 from rsvpq.ops.context import require_count
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.tasks import contract
 from rsvpq.wiring.coverage import read_coverage
 from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.wellness import read_status
 
 #: Arguments that are texts. Counts are checked by :func:`require_count`.
 _TEXTS = frozenset(
@@ -109,7 +111,9 @@ def status(_: Task[Any, Any]) -> dict[str, Any]:
     now = parts.now
     covered = read_coverage(now.settings, lanes, now.mailboxes.by_name(), now.mailboxes.problem)
     force = {**in_force(now.settings, lanes, now.mailboxes).to_dict(), "coverage": covered.to_dict()}
-    return {"in_force": force, **lanes.snapshot.status(now.mailboxes.names()).to_dict()}
+    again = [asdict(one) for one in repeated(lanes)]
+    found = read_status(now.settings, lanes, now.mailboxes.names())
+    return {"in_force": force, **found.to_dict(), "repeated": again}
 
 
 @_operation(contract.OPS_PAUSE)

@@ -6,6 +6,7 @@ from producer.offer import offer_within_caps
 from producer.reconcile import reconcile
 from producer.visit import Visit
 from rsvpq.lanes import ScanTotals
+from rsvpq.lanes.status import OVER_THE_CAP
 from rsvpq.policy import Decision
 from rsvpq.tasks.journal import Outcome
 
@@ -25,7 +26,7 @@ def scan(visit: Visit) -> Outcome:
     found = len(inbox.messages)
     others = (decision for _, decision in decided if not decision.acts)
     skipped = Counter(map(_why_left, others))
-    skipped += Counter({"unreadable": inbox.unreadable, "over-the-cap": offer.held_back})
+    skipped += Counter({"unreadable": inbox.unreadable, OVER_THE_CAP: offer.held_back})
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(skipped.items()))
     scanned = f"found {found}, offered {offer.new}" + (f", skipped {reasons}" if reasons else "")
     reconciled = reconcile(visit)

@@ -28,11 +28,14 @@ from rsvpq.mail.errors import ExchangeError
 from rsvpq.mail.messages import Mailbox, MeetingMessage, written
 from rsvpq.mail.persons import person_in
 from rsvpq.policy import Decision
+from rsvpq.text import shortened
 
 Hidden = Literal["subjects", "addresses"]
 
 #: The most characters of a value. Senders can write longer ones, but a million records have to fit into memory.
 LONGEST_VALUE = 200
+#: The same of a reason, which is long only for failures; what is longer ends with an ellipsis.
+LONGEST_RECORDED_REASON = 300
 LONGEST_SUBJECT = 120
 
 #: A path, a quotation or an address. From the first one on, a reason may reveal a subject or a person.
@@ -66,13 +69,11 @@ class Redaction:
 
         Exchange names messages after their subjects, so a path reveals the subject.
         """
-        if not private and not self.hide:
-            return text[:LONGEST_VALUE]
-        revealing = _REVEALING.search(text)
+        revealing = _REVEALING.search(text) if private or self.hide else None
         if revealing is None:
-            return text[:LONGEST_VALUE]
+            return shortened(text, LONGEST_RECORDED_REASON)
         status = _STATUS.findall(text, revealing.start())
-        return f"{text[: revealing.start()].rstrip()[:LONGEST_VALUE]} (hidden){status[-1] if status else ''}"
+        return f"{shortened(text[: revealing.start()].rstrip(), LONGEST_VALUE)} (hidden){status[-1] if status else ''}"
 
     def error(self, error: Exception, *, private: bool = False) -> str:
         """Redact an error to a reason. The text of an unexpected error may hold anything, so it is left out."""

@@ -16,11 +16,13 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document
 from rsvpq.cli.options import json_option, to_seconds
 from rsvpq.cli.strict import StrictCommand
-from rsvpq.lanes.status import Status
+from rsvpq.lanes.status import OVER_THE_CAP, Status
 from rsvpq.metrics.reading import InstallationReader, Reading
-from rsvpq.metrics.troubles import LATE_SCANS, Severity, Trouble, troubles
+from rsvpq.metrics.troubles import Severity, Trouble, troubles
 from rsvpq.settings import ConfigError, load_settings
-from rsvpq.text import age, printable
+from rsvpq.text import age, counted, grouped, printable
+from rsvpq.wiring.coverage import LATE_PERIODS
+from rsvpq.wiring.wellness import cannot_be_scanned
 
 
 class Figure(NamedTuple):
@@ -98,9 +100,22 @@ def check(lag_warning_s: float, lag_critical_s: float, as_json: bool, config_fil
 def _text(reading: Reading, found: list[Trouble]) -> str:
     if found:
         return "; ".join(one.text for one in found)
-    oldest_s = reading.status.oldest_s
-    waited = "nothing waits" if oldest_s is None else f"the oldest item has waited {age(oldest_s)}"
-    return "; ".join((reading.force.headline, *_left_alone(reading.status), waited))
+    status = reading.status
+    return "; ".join((reading.force.headline, *_left_alone(status), _waited(status), *_capped(status)))
+
+
+def _waited(status: Status) -> str:
+    if status.oldest_s is not None:
+        return f"the oldest item has waited {age(status.oldest_s)}"
+    if status.unfinished:  # scans, which are not in the lag
+        return f"{counted(status.unfinished, 'item')} of mailboxes that are left alone"
+    return "nothing waits in the lanes"
+
+
+def _capped(status: Status) -> Iterator[str]:
+    """Yield how many messages wait outside of the lanes, for a scan under whose cap there is room for them."""
+    if capped := status.skipped.get(OVER_THE_CAP):
+        yield f"{grouped(capped)} over a cap, which wait for later scans: see 'rsvpq status'"
 
 
 def _left_alone(status: Status) -> Iterator[str]:
@@ -111,6 +126,8 @@ def _left_alone(status: Status) -> Iterator[str]:
         yield f"paused: {', '.join(paused)}"
     if held := [name for name, server in status.servers.items() if server.held_s]:
         yield f"held: {', '.join(held)}"
+    if failing := cannot_be_scanned(status.servers.values()):
+        yield failing
 
 
 def _figures(reading: Reading, lag_warning_s: float, lag_critical_s: float) -> Iterator[Figure]:
@@ -125,7 +142,7 @@ def _figures(reading: Reading, lag_warning_s: float, lag_critical_s: float) -> I
     yield Figure("dispatchers", len(reading.force.dispatchers))
     scans_s = [server.oldest_scan_s for server in servers if server.oldest_scan_s is not None]
     if scans_s:
-        late = f"{LATE_SCANS * reading.schedule_s:g}" if reading.schedule_s else ""
+        late = f"{LATE_PERIODS * reading.schedule_s:g}" if reading.schedule_s else ""
         yield Figure("oldest_scan", max(scans_s), "s", late)
 
 

@@ -12,6 +12,7 @@ import click
 from rsvpq import wiring
 from rsvpq.cli.documents import say
 from rsvpq.lanes import Lanes, OperatorAction
+from rsvpq.lanes.later_items import LaterItem
 from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
 from rsvpq.lanes.status import Hold
 from rsvpq.mail.messages import Mailbox
@@ -91,7 +92,8 @@ class Following:
         self._offered.update(results)
         refused = {name: _NOT_OFFERED[one] for name, one in results.items() if one in _NOT_OFFERED}
         refused = {name: problem for name, problem in refused.items() if name in self._waiting}
-        for name, problem in {**refused, **self._hindrances(refused)}.items():
+        failed = {name: _failed(item) for name, item in self.lanes.scans_between_attempts(list(refused)).items()}
+        for name, problem in {**refused, **failed, **self._hindrances(refused)}.items():
             self._drop(name, problem)
 
     def _note_triggered(self, problem: str) -> None:
@@ -178,6 +180,11 @@ class Following:
             item = known.get(item_id)
             state = f"{item.state}{f' after {item.reason}' if item.reason else ''}" if item else "not offered"
             self._drop(name, f"not ready after {self.timeout_s:g} s ({state}); the scan goes on")
+
+
+def _failed(scan: LaterItem) -> str:
+    again = f"its last scan failed, and is tried again in {age(scan.next_s)}"
+    return f"{again}: {scan.reason}; see 'rsvpq mailboxes show {quote(scan.mailbox)}'"
 
 
 def _held(hold: Hold) -> str:

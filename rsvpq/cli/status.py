@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,15 +23,18 @@ from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.lanes import Lanes
 from rsvpq.lanes.bounds import LONGEST_TIMEOUT_S
-from rsvpq.lanes.status import BY_SERVER_ONLY, Status
+from rsvpq.lanes.status import BY_SERVER_ONLY, LedgerState, Status
 from rsvpq.ops import OperatorContext, open_context
+from rsvpq.ops.between_attempts import Repeated, repeated
 from rsvpq.ops.names import require_server
 from rsvpq.settings import load_settings
 from rsvpq.settings.mailboxes import MailboxList, select
 from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.wellness import read_status, yardstick_of
 
 #: Default interval of --watch, in seconds.
 _EVERY_S = 2.0
@@ -78,21 +81,26 @@ def status(
         return Revision(digest, mailboxes.digest)
 
     def covered() -> Coverage:
-        return read_coverage(settings, lanes, mailboxes.by_name(), mailboxes.problem)
+        chosen = {name: one for name, one in mailboxes.by_name().items() if not servers or one.server in servers}
+        return read_coverage(settings, lanes, chosen, mailboxes.problem)
 
     def read() -> Status:
         if group:
-            return _of(lanes.snapshot.status_of(_members(mailboxes, group)), servers)
-        return _of(lanes.snapshot.status(mailboxes.names()), servers)
+            return _of(lanes.snapshot.status_of(_members(mailboxes, group), yardstick_of(settings)), servers)
+        return _of(read_status(settings, lanes, mailboxes.names()), servers)
+
+    between = partial(_between_attempts, lanes, mailboxes, group)
 
     def shown(now: Status, width: int | None, height: int | None = None) -> RenderableType:
-        return picture(now, look(), covered(), width, height, revision(), part=bool(group))
+        return picture(now, look(), covered(), width, height, revision(), between(now), part=bool(group))
 
     with suppress(KeyboardInterrupt) if every_s else nullcontext():  # this is how --watch ends
         if as_json:
             for now in _looks(read, every_s):
                 force = {**look().to_dict(revision()), "coverage": covered().to_dict()}
-                print_document({"in_force": force, **_known(now, part=bool(group))}, None if every_s else 2)
+                again = [asdict(one) for one in between(now)]
+                known = {**_known(now, group, servers), "repeated": again}
+                print_document({"in_force": force, **known}, None if every_s else 2)
         else:
             _show(read, shown, every_s, _without_servers(group, servers))
 
@@ -112,12 +120,22 @@ def _members(mailboxes: MailboxList, group: str) -> set[str]:
     return {mailbox.name for mailbox in select(mailboxes.by_name().values(), group=group)}
 
 
-def _known(now: Status, *, part: bool) -> dict[str, Any]:
-    """Return the status as a document; of a part of the mailboxes without what is known of whole servers only."""
+def _between_attempts(lanes: Lanes, mailboxes: MailboxList, group: str, now: Status) -> list[Repeated]:
+    """Return what is between two attempts in the part of the installation that a status is about."""
+    if not now.later:
+        return []
+    members = _members(mailboxes, group) if group else None
+    return [one for one in repeated(lanes, members) if one.server in now.servers]
+
+
+def _known(now: Status, group: str, servers: Sequence[str]) -> dict[str, Any]:
+    """Return the status as a document; of a part of an installation without what is known of more than that only."""
     found = now.to_dict()
-    if not part:
+    if group or servers:
+        del found["order"]
+    if not group:
         return found
-    del found["counts"], found["order"]
+    del found["counts"]
     for server in found["servers"].values():
         for name in BY_SERVER_ONLY:
             del server[name]
@@ -131,7 +149,7 @@ def _of(now: Status, servers: Sequence[str]) -> Status:
     chosen = {name: server for name, server in now.servers.items() if name in servers}
     counts = sum((Counter(server.counts) for server in chosen.values()), Counter[str]())
     later, dead = (sum(getattr(server, state) for server in chosen.values()) for state in ("later", "dead"))
-    return replace(now, servers=chosen, counts=dict(counts), later=later, dead=dead)
+    return replace(now, servers=chosen, counts=dict(counts), later=later, dead=dead, order=LedgerState())
 
 
 def _looks(read: Callable[[], Status], every_s: float | None) -> Iterator[Status]:

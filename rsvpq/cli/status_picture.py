@@ -11,11 +11,13 @@ from rich.text import Text
 
 from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
+from rsvpq.ops.between_attempts import Repeated
 from rsvpq.settings.revision import Revision
 from rsvpq.text import age, ago, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 from rsvpq.wiring.revisions import differences
+from rsvpq.wiring.wellness import cannot_be_scanned
 
 #: The columns between the name of the server and what waits.
 _COLUMNS = (
@@ -38,6 +40,8 @@ _TOTAL = "total"
 _BELOW_TABLE = "below"
 #: At most this many paused mailboxes, and this many held ones, are named.
 _NAMED = 10
+#: At most this many reasons are named for which items are between two attempts.
+_MOST_REPEATED = 5
 #: Lines below the table that servers leave free where the height is limited.
 _BELOW = 3
 
@@ -49,6 +53,7 @@ def picture(
     width: int | None = None,
     height: int | None = None,
     revision: Revision | None = None,
+    again: Sequence[Repeated] = (),
     *,
     part: bool = False,
 ) -> RenderableType:
@@ -56,10 +61,11 @@ def picture(
 
     :param width: of the terminal, in characters; None if nothing is to be cut.
     :param height: of the terminal, in lines; None if there may be any number. What does not fit are the best servers.
-    :param revision: that of the files at hand. :param part: whether it is of a part of the mailboxes of its servers.
+    :param revision: that of the files at hand. :param again: what is between two attempts. :param part: whether it is
+        of a part of the mailboxes of its servers.
     """
     names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
-    headline, below = [*_headline(now, look, covered, revision)], [*_footer(now, part=part)]
+    headline, below = [*_headline(now, look, covered, revision)], [*_between_attempts(again), *_footer(now, part=part)]
     if height is not None:
         headline = _wrapped(headline, width)
     most = len(names)
@@ -108,6 +114,8 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
     yield look.headline
     yield _processes(look)
     yield f"scans: {printable(covered.headline)}"
+    if failing := cannot_be_scanned(now.servers.values()):
+        yield failing
     for missing in look.missing():
         yield f"{missing.what.upper()}; start one: {missing.start}"
     if different := [*differences(look.revisions, revision)]:
@@ -118,7 +126,9 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
 
 def _processes(look: InForce) -> str:
     workers = (f"{queue} {len(workers)}{'' if workers else '!'}" for queue, workers in look.workers.items())
-    return f"workers: {', '.join(workers)}; dispatchers: {len(look.dispatchers)}{'' if look.dispatchers else '!'}"
+    waiting = ", ".join(f"{queue} {length}" for queue, length in look.queued.items() if length)
+    dispatchers = f"dispatchers: {len(look.dispatchers)}{'' if look.dispatchers else '!'}"
+    return f"workers: {', '.join(workers)}; {dispatchers}{f'; waiting with Celery: {waiting}' if waiting else ''}"
 
 
 def total(servers: Iterable[ServerStatus]) -> ServerStatus:
@@ -223,6 +233,13 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
         yield f"held for another {age(server.held_s)}{_why(server.held_why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
+
+
+def _between_attempts(again: Sequence[Repeated]) -> Iterator[str]:
+    """Yield what failed and is tried again, and why."""
+    yield from (printable(str(one)) for one in again[:_MOST_REPEATED])
+    if len(again) > _MOST_REPEATED:
+        yield f"and for {counted(len(again) - _MOST_REPEATED, 'other reason')}"
 
 
 def _footer(now: Status, *, part: bool) -> Iterator[str]:

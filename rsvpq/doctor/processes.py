@@ -18,6 +18,7 @@ from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
 from rsvpq.wiring.revisions import SettingsReport
+from rsvpq.wiring.wellness import cannot_be_scanned, read_status
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
@@ -42,17 +43,21 @@ def examine(
         _revisions(lanes, look, revision, notes)
         if not look.dispatchers:
             _last_used(lanes, notes)
-        status = lanes.snapshot.status()
+        listed = {one.name: one for one in mailboxes}
+        status = read_status(settings, lanes, listed)
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]
         notes.ok("queues", ", ".join(lengths) + " with Celery")
         _waiting(status, notes)
-        _scans(read_coverage(settings, lanes, {one.name: one for one in mailboxes}), notes)
+        _scans(read_coverage(settings, lanes, listed), notes)
         _stopped(status, notes)
         if status.dead:
             text = f"{status.dead} item{'s' if status.dead > 1 else ''} ended without an outcome"
             notes.warn("dead", text, "rsvpq dead")
         else:
             notes.ok("dead", "none")
+        if text := cannot_be_scanned(status.servers.values()):
+            what, _, remedy = text.rpartition(": ")
+            notes.warn("unscanned", what, remedy)
     except RedisError as error:
         notes.fail("lanes", f"cannot query Redis: {error}", "solve the problems of Redis above")
 

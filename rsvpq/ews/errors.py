@@ -171,7 +171,9 @@ def error_of(failure: Failure, what: str, *, effect: bool) -> ExchangeError:
     """
     code = _inner_code(failure)
     reason = shortened(printable(failure.text), _LONGEST_REASON)
-    text = f"{what}: {printable(code) or 'an error without a code'}{f' ({reason})' if reason else ''}"
+    found = f"{what}: {printable(code) or 'an error without a code'}"
+    theirs = f" ({reason})" if reason else ""
+    text = f"{found}{theirs}"
     if code == _MAY_NOT_SEND:
         return Refused(f"{text}; an answer that was not sent is in Drafts")
     row = _TABLE.get(code)
@@ -179,8 +181,8 @@ def error_of(failure: Failure, what: str, *, effect: bool) -> ExchangeError:
         error = Unknown(text) if effect else row.make(text, _delay_s(failure)) if row else Transient(text)
         return of_server(error) if code.startswith(_ANY_REASON) or not code else error
     error = row.make(text, _delay_s(failure))
-    if type(error) in _ADVICE:
-        error.args = (text + _ADVICE[type(error)],)
+    if type(error) in _ADVICE:  # the server's words last, so that only they are cut where a text is too long
+        error.args = (f"{found}{_ADVICE[type(error)]}{theirs}",)
     return error
 
 

@@ -1,6 +1,6 @@
 """The lanes of one installation, composed of their parts."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from redis import Redis
 
@@ -10,6 +10,7 @@ from rsvpq.lanes.controls import Controls
 from rsvpq.lanes.dead_items import DeadItems
 from rsvpq.lanes.drafts import StoredDrafts
 from rsvpq.lanes.last_scans import LastScan, read_last_scans
+from rsvpq.lanes.later_items import LaterItem, find_later_items, read_later_items
 from rsvpq.lanes.ledger import Ledger, RunBudget, Topics
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.registrations import Registrations, ScheduleClaims, TaskClaims
@@ -56,6 +57,11 @@ class Lanes:
         self.schema = LedgerSchema(self.namespace)
         self.certificates = Certificates(self.namespace)
 
+    @property
+    def connection(self) -> Redis:
+        """The client of Redis, for what others keep beside the ledger: Celery's queues."""
+        return self.namespace.redis
+
     def time_us(self) -> int:
         """Return the time by the clock of the ledger, in microseconds."""
         return self.namespace.time_us()
@@ -70,6 +76,15 @@ class Lanes:
     def last_scans(self, mailboxes: Iterable[str]) -> Iterator[LastScan]:
         """Yield the last scan of each of these mailboxes; takes about 0.1 s for 10,000."""
         return read_last_scans(self.namespace, mailboxes)
+
+    def later_items(self, most: int | None = None) -> Iterator[LaterItem]:
+        """Yield the items that are between two attempts, the next one first; see :func:`read_later_items`."""
+        return read_later_items(self.namespace, most)
+
+    def scans_between_attempts(self, mailboxes: Sequence[str]) -> dict[str, LaterItem]:
+        """Return the scans of these mailboxes that are between two attempts, by the name of the mailbox."""
+        scans = filter(None, self.snapshot.scans_under_way(mailboxes).values())
+        return {item.mailbox: item for item in find_later_items(self.namespace, list(scans))}
 
     def run_budget(self, run: str, most: int, group: str = "", most_of_group: int | None = None) -> RunBudget:
         """Return the budget of answers of a run, for the mailboxes of a group.

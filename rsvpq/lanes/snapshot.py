@@ -20,7 +20,18 @@ from rsvpq.lanes.reading import (
     values_of,
     whole,
 )
-from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, HashFields, Hold, Override, Pause, Status, StatusReader
+from rsvpq.lanes.status import (
+    LIVE_FIELDS,
+    NO_YARDSTICK,
+    PAUSE_FIELDS,
+    HashFields,
+    Hold,
+    Override,
+    Pause,
+    Status,
+    StatusReader,
+    Yardstick,
+)
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
@@ -159,21 +170,21 @@ class Snapshot:
         self._namespace = namespace
         self._redis = namespace.redis
 
-    def status(self, listed: Collection[str] = ()) -> Status:
+    def status(self, listed: Collection[str] = (), yardstick: Yardstick = NO_YARDSTICK) -> Status:
         """Return the status of all mailboxes; takes about 0.3 s for 10,000.
 
         :param listed: the names in the list. Of others only what waits and what stops it counts; nobody scans them.
             Without a name, all mailboxes count.
         """
-        return StatusReader(self._namespace).read(listed)
+        return StatusReader(self._namespace, yardstick).read(listed)
 
-    def status_of(self, mailboxes: Collection[str]) -> Status:
+    def status_of(self, mailboxes: Collection[str], yardstick: Yardstick = NO_YARDSTICK) -> Status:
         """Return the status of these mailboxes, such as those of a group, on the servers where they are.
 
         What is kept for whole servers only is not in it (:data:`rsvpq.lanes.status.BY_SERVER_ONLY`, and all counts);
         what stops a server is.
         """
-        return StatusReader(self._namespace).read_part(mailboxes)
+        return StatusReader(self._namespace, yardstick).read_part(mailboxes)
 
     def group_pauses(self) -> dict[str, Pause]:
         """Return the groups that are paused, by name."""

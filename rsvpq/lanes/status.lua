@@ -2,12 +2,17 @@
 --
 -- KEYS[1]   namespace
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis
--- ARGV[2+]  mailboxes
+-- ARGV[2]   JSON { closed: [names of the errors with which a scan says that its mailbox alone cannot be entered],
+--           late: { GROUP: microseconds after which a scan is late }, late_else: that of other groups, if it has one }
+-- ARGV[3+]  mailboxes
 -- Returns   { number, JSON }: how many of the mailboxes were examined (the first ones, if there are too many for one
 --           call), and:
---           { SERVER: { mailboxes, pending, never_scanned,
+--           { SERVER: { mailboxes, pending, never_scanned, late,
 --             scanned: { oldest, newest }, empty if none was,
---             scanning: when the oldest scan that has not ended was offered; 0 for none,
+--             scanning: when the oldest scan that has not ended was offered, without those of mailboxes that cannot be
+--             entered or are held; 0 for none,
+--             failing: { NAME: { mailboxes, held, since } }: mailboxes whose last scan failed or that are held, by the
+--             name of the error; how many of them are held, and since when the first,
 --             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
 --             skipped: { JSON of what the last scan left alone, as it is stored: mailboxes that have it },
 --             waiting: { REASON: { mailboxes, items } },
@@ -94,7 +99,7 @@ end
 
 -- What is read of each mailbox: first LOOKED_UP, where limits_of() expects it, then these; and where each is.
 local FIELDS = { unpack(LOOKED_UP) }
-for _, field in ipairs({ 'scanned', 'scan', 'skipped' }) do FIELDS[#FIELDS + 1] = field end
+for _, field in ipairs({ 'scanned', 'scan', 'skipped', 'failed', 'failed_why' }) do FIELDS[#FIELDS + 1] = field end
 -- A name that is not among them is an error, for where it stands would be none.
 local PLACE = setmetatable({}, { __index = function(_, name) error('status.lua does not read ' .. name) end })
 for place, field in ipairs(FIELDS) do PLACE[field] = place end
@@ -121,8 +126,23 @@ local function add_waiting(sums, mailbox, l, name, pending)
   sums[reason] = sum
 end
 
+-- The longest name of an error that is told; what somebody else has written may be longer.
+local LONGEST_NAME = 40
+
+-- Add a mailbox whose last scan has failed, or that is held; return the name of the error: the text before the colon.
+local function add_failing(sums, why, since, is_held)
+  local name = string.sub(string.match(why, '^[^:]*'), 1, LONGEST_NAME)
+  local sum = sums[name] or { mailboxes = 0, held = 0, since = since }
+  sum.mailboxes, sum.held, sum.since = sum.mailboxes + 1, sum.held + (is_held and 1 or 0), math.min(sum.since, since)
+  sums[name] = sum
+  return name
+end
+
+local YARDSTICK, CLOSED = cjson.decode(ARGV[2]), {}
+for _, name in ipairs(YARDSTICK.closed) do CLOSED[name] = true end
+
 local totals, looked, read = {}, 0, 0
-for i = 2, #ARGV do
+for i = 3, #ARGV do
   if read > MOST_ON_HOLD then break end
   looked = looked + 1
   local mailbox = ARGV[i]
@@ -131,8 +151,8 @@ for i = 2, #ARGV do
   local name, at, scan, skipped = v[PLACE.server] or NOWHERE, number(v[PLACE.scanned]), v[PLACE.scan], v[PLACE.skipped]
   local row = totals[name]
   if not row then
-    row = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, skipped = {},
-      waiting = {}, paused = {}, held = {}, limited = {} }
+    row = { mailboxes = 0, pending = 0, never_scanned = 0, late = 0, scanned = {}, scanning = 0, failing = {}, on_hold = {},
+      skipped = {}, waiting = {}, paused = {}, held = {}, limited = {} }
     totals[name] = row
   end
   local pending = redis.call('LLEN', lane_key(mailbox))
@@ -143,13 +163,21 @@ for i = 2, #ARGV do
   else
     local scanned = row.scanned
     scanned.oldest, scanned.newest = math.min(scanned.oldest or at, at), math.max(scanned.newest or at, at)
+    local most = YARDSTICK.late[v[PLACE.group] or ''] or YARDSTICK.late_else
+    if most and NOW - at > most then row.late = row.late + 1 end
   end
-  local offered = scan and number(redis.call('HGET', item_key(scan), 'offered')) or 0
-  if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
   read = read + add_on_hold(row.on_hold, mailbox)
   if skipped then row.skipped[skipped] = (row.skipped[skipped] or 0) + 1 end
   local held = v[PLACE.hold] and held_until(v[PLACE.hold], v[PLACE.hold_for]) or 0
-  if held > NOW then add_named(row.held, { until_us = string.format('%.0f', held) }, mailbox, { 'hold_why' }) end
+  local one = { until_us = string.format('%.0f', held) }
+  if held > NOW then add_named(row.held, one, mailbox, { 'hold_why' }) end
+  local why, failed = v[PLACE.failed_why] or (held > NOW and (one.hold_why or '')), nil
+  if why then
+    local since = v[PLACE.failed] or number(v[PLACE.hold]) - number(v[PLACE.hold_for])
+    failed = add_failing(row.failing, why, number(since), held > NOW)
+  end
+  local offered = scan and held <= NOW and not CLOSED[failed] and number(redis.call('HGET', item_key(scan), 'offered')) or 0
+  if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
   if v[PLACE.paused] then add_named(row.paused, {}, mailbox, PAUSED) end
   if v[PLACE.live_interval] or v[PLACE.live_burst] or v[PLACE.live_concurrency] then
     add_named(row.limited, {}, mailbox, LIMITED)

@@ -21,6 +21,8 @@ _BATCH = 250
 _SIGHTINGS = ("skipped:", "scan:found")
 #: Labels of the counts that are answers.
 ANSWERED = ("done:answered", "done:accepted", "done:processed")
+#: The reason for which a scan leaves messages alone that it held back over a cap.
+OVER_THE_CAP = "over-the-cap"
 #: Fields of a hash by name; None, or not there, if it has not the field.
 HashFields = Mapping[str, str | None]
 #: The part of the unfinished messages above the 95th percentile of the lag.
@@ -66,6 +68,40 @@ class GroupStatus:
 
     paused: Pause | None = None
     quiet_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What the status of a mailbox is measured by, which the ledger does not know.
+
+    :param closed: the names of the errors with which a scan says that its mailbox alone cannot be entered.
+    :param late_s: by group, the seconds after which a scan is late; of groups that are not in it, that of None.
+    """
+
+    closed: frozenset[str] = frozenset()
+    late_s: Mapping[str | None, float] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """Return it as status.lua reads it."""
+        late_us = {group: round(seconds * 1e6) for group, seconds in self.late_s.items()}
+        late_else = {"late_else": late_us.pop(None)} if None in late_us else {}
+        return json.dumps({"closed": sorted(self.closed), "late": late_us, **late_else})
+
+
+#: For those who ask of no mailbox whether it can be scanned, or in time.
+NO_YARDSTICK = Yardstick()
+
+
+@dataclass(slots=True)
+class Failing:
+    """Mailboxes whose last scan has failed with one kind of error, or that are held for it: ``held`` of them are.
+
+    ``since_s`` is the age of the first failure or hold.
+    """
+
+    mailboxes: int = 0
+    held: int = 0
+    since_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -125,7 +161,10 @@ class ServerStatus:
     ``pending`` items wait in lanes (``waiting`` says why), ``released`` ones are with Celery, ``running`` ones with a
     worker, ``later`` ones between two attempts. ``unfinished`` is the number of messages in these states; ``lag_s`` is
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
-    oldest scan that has not ended. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason;
+    oldest scan that has not ended, without those of mailboxes that cannot be entered, or are held. ``failing`` has
+    what keeps scans from succeeding, by the name of the error; ``late`` is how many mailboxes were not scanned in
+    time. ``held_s`` is how long the hold of the server still
+    lasts, ``held_why`` its reason;
     ``held_mailboxes`` and ``paused_mailboxes`` are the mailboxes with a hold or pause of their own. ``on_hold`` is the
     number of messages that wait for a person, by reason; ``skipped`` of those that the last scan of each mailbox left
     alone. ``limits`` are those that an operator has set for the server,
@@ -145,8 +184,10 @@ class ServerStatus:
     lag_p95_s: float | None = None
     scan_lag_s: float | None = None
     never_scanned: int = 0
+    late: int = 0
     oldest_scan_s: float | None = None
     newest_scan_s: float | None = None
+    failing: dict[str, Failing] = field(default_factory=dict)
     last_answer_s: float | None = None
     held_s: float = 0.0
     held_why: str = ""
@@ -231,8 +272,9 @@ class Status:
 class StatusReader:
     """Reads the status of one namespace, once."""
 
-    def __init__(self, namespace: Namespace) -> None:
+    def __init__(self, namespace: Namespace, yardstick: Yardstick = NO_YARDSTICK) -> None:
         self._namespace = namespace
+        self._yardstick = yardstick.to_text()
         self._redis = namespace.redis
         self._now_us = namespace.time_us()
 
@@ -312,23 +354,31 @@ class StatusReader:
         for batch in batched(names, _BATCH):
             rest = batch
             while rest:
-                looked, text = self._namespace.call("status", *rest)  # of a part of the batch, if it is large
+                # Of a part of the batch, if it is large.
+                looked, text = self._namespace.call("status", self._yardstick, *rest)
                 rest = rest[looked:]
                 for name, sums in json.loads(text).items():
                     if not listed:
-                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": {}, "skipped": {}}
+                        sums |= {"mailboxes": 0, "never_scanned": 0, "late": 0}
+                        sums |= {"scanned": {}, "skipped": {}, "failing": {}}
                     self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
         server.mailboxes += sums["mailboxes"]
         server.pending += sums["pending"]
         server.never_scanned += sums["never_scanned"]
+        server.late += sums["late"]
         if sums["scanned"]:
             oldest, newest = (self._age(sums["scanned"][which]) or 0.0 for which in ("oldest", "newest"))
             server.oldest_scan_s = max(oldest, server.oldest_scan_s or 0.0)
             server.newest_scan_s = newest if server.newest_scan_s is None else min(server.newest_scan_s, newest)
         if sums["scanning"]:
             server.scan_lag_s = max(self._age(sums["scanning"]) or 0.0, server.scan_lag_s or 0.0)
+        for name, found in (sums["failing"] or {}).items():
+            failing = server.failing.setdefault(name, Failing())
+            failing.mailboxes += found["mailboxes"]
+            failing.held += found["held"]
+            failing.since_s = max(failing.since_s, self._age(found["since"]) or 0.0)
         for reason, messages in (sums["on_hold"] or {}).items():
             server.on_hold[reason] = server.on_hold.get(reason, 0) + messages
         for text, mailboxes in (sums["skipped"] or {}).items():

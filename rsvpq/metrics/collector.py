@@ -19,6 +19,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from rsvpq import __version__
 from rsvpq.lanes.status import ANSWERED, ServerStatus, Status
 from rsvpq.metrics.reading import InstallationReader, Reading
+from rsvpq.wiring.wellness import FAILURE_STATES, failures
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -227,7 +228,8 @@ def _mailboxes(server: ServerStatus) -> Iterable[tuple[str, int]]:
         ("all", server.mailboxes),
         ("never_scanned", server.never_scanned),
         ("paused", len(server.paused_mailboxes)),
-        ("held", len(server.held_mailboxes)),
+        ("late", server.late),
+        *((state, failures(server)[state]) for state in FAILURE_STATES),
     )
 
 

@@ -12,10 +12,10 @@ from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.settings.redis_client import make_sentinels
-from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
 from rsvpq.wiring.coverage import ListSize, read_list_size
-from rsvpq.wiring.in_force import STARTS, InForce, in_force
+from rsvpq.wiring.in_force import InForce, in_force
+from rsvpq.wiring.wellness import read_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,6 @@ class InstallationReader:
         self._settings = settings
         self._redis: Any = impatient_redis(settings.redis)
         self._lanes = Lanes(self._redis, settings.redis.namespace)
-        self._queues = Queues(self._redis, settings.redis.namespace)
         self._list = make_list(settings)
         self._sentinels = make_sentinels(settings.redis) if settings.redis.sentinels else None
 
@@ -98,14 +97,15 @@ class InstallationReader:
             Redis Cluster.
         """
         settings = self._settings
+        force = in_force(settings, self._lanes, self._list)
         return Reading(
-            status=self._lanes.snapshot.status(),
-            force=in_force(settings, self._lanes, self._list),
+            status=read_status(settings, self._lanes, self._list.names()),
+            force=force,
             groups=(groups := self._list.groups()),
             list_readable=not self._list.problem,
             size=None if groups is None else read_list_size(self._lanes, self._list.names()),
             mode=settings.mode,
-            queued={queue: self._queues.length(queue) for queue in STARTS},
+            queued=force.queued,
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
             can_elect=self._sentinels.can_elect(settings.redis.service) if self._sentinels else None,

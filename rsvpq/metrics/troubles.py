@@ -11,13 +11,14 @@ from enum import IntEnum
 
 from rsvpq.lanes.status import ServerStatus, Status
 from rsvpq.metrics.reading import Reading
-from rsvpq.text import age
+from rsvpq.text import age, counted
 from rsvpq.wiring.revisions import differences
+from rsvpq.wiring.wellness import cannot_be_scanned, failing_long, failures
 
 #: Seconds of a hold of a server that are worth a warning.
 LONG_HOLD_S = 900.0
-#: How many of the longest intervals of the schedules the oldest scan may be old.
-LATE_SCANS = 2
+#: Seconds for which the scans of a mailbox may fail before that is worth a warning.
+LONG_FAILURE_S = 1800.0
 #: Seconds before its end from which a certificate is worth a warning; the doctor has the same.
 CERTIFICATE_SOON_S = 21 * 86_400.0
 #: The part of its memory limit above which Redis counts as almost full; the doctor has the same.
@@ -53,6 +54,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
         *_answers(reading),
         *_settings(reading),
         *_servers(reading),
+        *_mailboxes(reading),
         *_certificates(reading),
         *_memory(reading),
         *_failover(reading),
@@ -109,10 +111,19 @@ def _servers(reading: Reading) -> Iterator[Trouble]:
         if _is_held_long(server):
             why = f": {server.held_why}" if server.held_why else ""
             yield Trouble(Severity.WARNING, f"{name} is held for another {age(server.held_s)}{why}")
-        late_s = LATE_SCANS * reading.schedule_s if reading.schedule_s else None
-        if late_s is not None and (server.oldest_scan_s or 0.0) > late_s:
-            text = f"the oldest scan of {name} is {age(server.oldest_scan_s)} old, and one is due every"
-            yield Trouble(Severity.WARNING, f"{text} {age(reading.schedule_s)}")
+        if server.late:
+            late = (
+                f"{counted(server.late, 'mailbox')} of {name} late, the oldest scan is {age(server.oldest_scan_s)} old"
+            )
+            yield Trouble(Severity.WARNING, late)
+
+
+def _mailboxes(reading: Reading) -> Iterator[Trouble]:
+    """Yield that mailboxes cannot be scanned; a failure that may pass counts once it has lasted."""
+    servers = reading.status.servers.values()
+    closed = any(failures(server)[state] for server in servers for state in ("refused", "gone"))
+    if closed or any(failing_long(server, LONG_FAILURE_S) for server in servers):
+        yield Trouble(Severity.WARNING, cannot_be_scanned(servers))
 
 
 def _certificates(reading: Reading) -> Iterator[Trouble]:

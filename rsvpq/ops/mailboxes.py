@@ -5,33 +5,30 @@ of others. Everything here is read from the ledger and the list; no server is as
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
 from rsvpq.lanes.dead_items import DeadOfMailbox
 from rsvpq.lanes.snapshot import MailboxState
 from rsvpq.lanes.status import Hold, Pause
-from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
+from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops import look
+from rsvpq.ops.between_attempts import FailingMessages, failing_messages
 from rsvpq.ops.context import InvalidRequest, OperatorContext
-from rsvpq.ops.control import about_pause
 from rsvpq.ops.names import require_server
+from rsvpq.ops.obstacles import Obstacle, obstacles, said_of, silence
 from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.text import age, counted, duration
 from rsvpq.wiring.coverage import LATE_PERIODS, Periods
 from rsvpq.wiring.in_force import in_force
+from rsvpq.wiring.wellness import FailureState, state_of_failure
 
-State = Literal[
-    "refused", "gone", "held", "failed", "dead", "paused", "unlisted", "never", "late", "capped", "unreadable"
-]
+State = Literal[FailureState, "dead", "failing", "paused", "unlisted", "never", "late", "capped", "unreadable"]
 #: In the order in which a row shows them: what an operator has to do something about comes first.
 STATES: tuple[State, ...] = get_args(State)
-
-#: The errors of a server that lets nobody in, by the name with which each recorded reason begins.
-_REFUSALS = tuple(kind.__name__ for kind in (LoginRefused, MailboxRefused, NoRights))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,47 +140,33 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     if not choice.group:
         names += sorted(snapshot.known() - listed.keys())
     states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
-    examiner = _Examiner(Periods(settings), holds, context.lanes.dead_items.by_mailbox(), choice.older_than_s)
+    paused = {name: one for name, one in snapshot.group_pauses().items() if choice.group in ("", name)}
+    groups = {mailbox.group for mailbox in listed.values() if choice.group in ("", mailbox.group)}
+    stopped = obstacles(context, [choice.server] if choice.server else servers, paused, groups)
+    examiner = _Examiner(
+        Periods(settings),
+        holds,
+        context.lanes.dead_items.by_mailbox(),
+        failing_messages(context.lanes.later_items()),
+        stopped,
+        choice.older_than_s,
+    )
+    late = [name for name in names if examiner.is_late(listed.get(name), states.get(name))]
+    examiner = replace(examiner, not_offered=snapshot.not_offered(late))
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
     counted = Counter(state for row in rows for state in row.states)
-    groups = {mailbox.group for mailbox in listed.values() if choice.group in ("", mailbox.group)}
-    paused = {name: one for name, one in snapshot.group_pauses().items() if choice.group in ("", name)}
+    force = in_force(settings, context.lanes)
     return Examined(
         mailboxes=len(rows),
         unwell=sum(bool(row.symptoms) for row in rows),
         states={state: counted[state] for state in STATES if counted[state]},
         held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
         paused_groups=paused,
-        obstacles=obstacles(context, [choice.server] if choice.server else servers, paused, groups),
-        missing=_missing(context),
+        obstacles=[*map(str, stopped), *silence(force, (row.group for row in rows if row.mailbox in listed))],
+        missing=list(map(str, force.missing())),
         rows=sorted(filter(choice.returns, rows), key=_urgency),
     )
-
-
-def obstacles(
-    context: OperatorContext, servers: Iterable[str], paused: Mapping[str, Pause], groups: Iterable[str]
-) -> list[str]:
-    """Say what stops mailboxes of these servers, however well they are: pauses, quiet hours, and holds of servers.
-
-    :param paused: the pauses of groups that concern them. :param groups: their groups.
-    """
-    snapshot, names = context.lanes.snapshot, sorted(servers)
-    everything = snapshot.pause("all")
-    found = [f"everything is paused{_about(everything)}"] if everything else []
-    servers_paused = {name: pause for name in names if (pause := snapshot.pause("server", name))}
-    for kind, pauses in (("server", servers_paused), ("group", paused)):
-        found += [f"{kind} {name} is paused{_about(pause)}" for name, pause in pauses.items()]
-    for name, left_s in snapshot.quiet_hours(groups).items():
-        last = f"quiet hours for another {age(left_s)}: nothing new starts"
-        found.append(f"group {name} has {last} there" if name else last)
-    for name, hold in snapshot.holds("server", names).items():
-        found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
-    return found
-
-
-def _missing(context: OperatorContext) -> list[str]:
-    return [str(one) for one in in_force(context.settings, context.lanes).missing()]
 
 
 def _urgency(row: MailboxHealth) -> tuple[int, str]:
@@ -202,26 +185,36 @@ def show_mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}.get(name)
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
-    examiner = _Examiner(Periods(settings), snapshot.holds("server", [server]), context.lanes.dead_items.by_mailbox())
+    paused = snapshot.group_pauses().get(listed.group) if listed else None
+    paused_groups = {listed.group: paused} if listed and paused else {}
+    stopped = obstacles(context, [server] if server else [], paused_groups, [listed.group] if listed else [])
+    examiner = _Examiner(
+        Periods(settings),
+        snapshot.holds("server", [server]),
+        context.lanes.dead_items.by_mailbox(),
+        failing_messages(context.lanes.later_items()),
+        stopped,
+        not_offered=snapshot.not_offered([name]),
+    )
     row = examiner.examine(name, listed, state)
-    if listed and (pause := snapshot.group_pauses().get(listed.group)):
-        row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
+    of_group = [one for one in stopped if (one.kind, one.scope) == ("pause", "group")]
+    if paused:
+        row = replace(row, symptoms=(*row.symptoms, *(_paused_group(one, paused) for one in of_group)))
     lane = look.mailbox(context, name) if state and state.server else {}
-    totals = asdict(state.totals) if state and state.totals else None
-    stopped = obstacles(context, [server] if server else [], {}, [listed.group] if listed else [])
-    more = {"last_scan": totals, "obstacles": stopped, "missing": _missing(context)}
+    force = in_force(settings, context.lanes)
+    more = {
+        "last_scan": asdict(state.totals) if state and state.totals else None,
+        "obstacles": [
+            *(str(one) for one in stopped if one not in of_group),
+            *silence(force, [listed.group] if listed else []),
+        ],
+        "missing": list(map(str, force.missing())),
+    }
     return {**lane, **row.to_dict(), **more}
 
 
-def _paused_group(group: str, pause: Pause) -> Symptom:
-    return Symptom(
-        "paused", pause.age_s, f"its group {group} is paused{_about(pause)}", f"rsvpq resume group {quote(group)}"
-    )
-
-
-def _about(pause: Pause) -> str:
-    """Say about a pause what is the same at each look, whoever compares them: nothing of its age."""
-    return about_pause(replace(pause, age_s=None))
+def _paused_group(obstacle: Obstacle, pause: Pause) -> Symptom:
+    return Symptom("paused", pause.age_s, f"its {obstacle}", obstacle.remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,45 +222,66 @@ class _Examiner:
     """Examines single mailboxes.
 
     :param holds: the holds of the servers, by name. :param dead: what is dead in each mailbox, by its name.
+    :param failing: what fails in each mailbox, by its name. :param obstacles: what stops all mailboxes of a scope.
+    :param not_offered: why mailboxes get no scan now, see :meth:`rsvpq.lanes.snapshot.Snapshot.not_offered`; of those
+        that are late.
     """
 
     periods: Periods
     holds: Mapping[str, Hold]
     dead: Mapping[str, DeadOfMailbox]
+    failing: Mapping[str, FailingMessages]
+    obstacles: Sequence[Obstacle]
     older_than_s: float | None = None
+    not_offered: Mapping[str, str] = field(default_factory=dict)
+
+    def is_late(self, listed: ListedMailbox | None, state: MailboxState | None) -> bool:
+        """Return whether the last scan of a mailbox of the list is too old."""
+        return bool(listed and state and state.scanned_s and state.scanned_s > self._oldest_s(listed.group))
+
+    def _oldest_s(self, group: str) -> float:
+        return LATE_PERIODS * self.periods.of(group) if self.older_than_s is None else self.older_than_s
 
     def examine(self, name: str, listed: ListedMailbox | None, state: MailboxState | None) -> MailboxHealth:
         """Examine one mailbox; without ``listed`` it has left the list, without ``state`` it has no lane yet."""
         state = state or MailboxState(listed.server if listed else "")
         server, group = (listed.server, listed.group) if listed else (state.server, "")
         hold = state.hold or (self.holds.get(server) if state.failed_why else None)
-        known = _Known(name, server, state, hold, self.dead.get(name))
+        stops = [obstacle for obstacle in self.obstacles if obstacle.stops(server, group)]
+        known = _Known(
+            name,
+            server,
+            state,
+            hold,
+            self.dead.get(name),
+            self.failing.get(name),
+            stops,
+            self.not_offered.get(name, ""),
+        )
         if listed:
-            symptoms = (*known.symptoms(), *self._of_scans(known, group))
+            symptoms = (*known.symptoms(), *self._of_scans(known, listed))
         else:
             symptoms = (known.unlisted(), *known.given_up())
         held_s = hold.left_s if hold else 0.0
         return MailboxHealth(name, server, group, state.scanned_s, held_s, symptoms)
 
-    def _of_scans(self, known: "_Known", group: str) -> Iterator[Symptom]:
+    def _of_scans(self, known: "_Known", listed: ListedMailbox) -> Iterator[Symptom]:
         """Yield what is wrong with the last scan, or that there was none."""
         state = known.state
         if state.scanned_s is None:
             yield known.never()
             return
-        period_s = self.periods.of(group)
-        most_s = LATE_PERIODS * period_s if self.older_than_s is None else self.older_than_s
-        if state.scanned_s > most_s:
-            due = f"scheduled every {duration(period_s)}" if self.older_than_s is None else f"over {duration(most_s)}"
+        if self.is_late(listed, state):
+            most_s = self._oldest_s(listed.group)
+            due = f"over {duration(most_s)}"
+            if self.older_than_s is None:
+                due = f"scheduled every {duration(self.periods.of(listed.group))}"
             reason = f"the last scan ended {age(state.scanned_s)} ago, {due}"
             yield Symptom("late", state.scanned_s, reason, known.remedy_of_late())
         if state.totals and state.totals.capped:
             cap = state.totals.cap
             reason = f"the last scan held {counted(state.totals.capped, 'message')} back over {cap or 'a cap'}"
-            remedy = (
-                "nothing if the number falls from scan to scan; else raise policy.most_answers_per_scan or _per_run"
-            )
-            yield Symptom("capped", state.capped_s or state.scanned_s, reason, remedy)
+            yield Symptom("capped", state.capped_s or state.scanned_s, reason, known.remedy_of_cap())
         if state.totals and state.totals.unreadable:
             reason = f"the last scan could not read {counted(state.totals.unreadable, 'message')}"
             yield Symptom("unreadable", state.scanned_s, reason, "look for damaged messages in its Inbox")
@@ -275,21 +289,29 @@ class _Examiner:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of one mailbox; ``hold`` is its own or, if its scan has failed by it, that of its server."""
+    """What is known of one mailbox; ``hold`` is its own or, if its scan has failed by it, that of its server.
+
+    ``stops`` are the obstacles that stop it; ``not_offered`` says why it gets no scan now, if it is late.
+    """
 
     name: str
     server: str
     state: MailboxState
     hold: Hold | None
     dead: DeadOfMailbox | None
+    failing: FailingMessages | None
+    stops: Sequence[Obstacle]
+    not_offered: str
 
     def symptoms(self) -> Iterator[Symptom]:
-        """Yield why it is not worked on: at most one failure or hold, what was given up in it, and its pause."""
-        if trouble := self._failure() or self._own_hold():
+        """Yield why it is not worked on: at most one failure or hold, what was given up or fails, and its pause."""
+        if trouble := self._trouble():
             yield trouble
         yield from self.given_up()
+        if failing := self._failing():
+            yield failing
         if pause := self.state.pause:
-            yield Symptom("paused", pause.age_s, f"paused{_about(pause)}", self._resume)
+            yield Symptom("paused", pause.age_s, f"paused{said_of(pause)}", self._resume)
 
     def given_up(self) -> Iterator[Symptom]:
         """Yield that items of it are dead, unless that is one scan whose failure is a symptom already."""
@@ -308,40 +330,74 @@ class _Known:
 
     def never(self) -> Symptom:
         """Return that it was never scanned."""
+        stopped = self._remedy_of_what_stops()
         if self.state.scan:
-            return Symptom("never", None, "its first scan waits or runs", "see 'rsvpq status' for what it waits for")
-        remedy = f"rsvpq scan {quote(self.name)}, or a schedule that covers it"
-        return Symptom("never", None, "it was never scanned", remedy)
+            what, otherwise = "its first scan waits or runs", "see 'rsvpq status' for what it waits for"
+        else:
+            what, otherwise = "it was never scanned", f"rsvpq scan {quote(self.name)}, or a schedule that covers it"
+        return Symptom("never", None, what, stopped or otherwise)
 
     def remedy_of_late(self) -> str:
-        """Return what to do about a scan that is late."""
+        """Return what to do about a scan that is late: first about what keeps the mailbox from being scanned."""
+        if stopped := self._remedy_of_what_stops():
+            return stopped
+        if self.not_offered == "full":
+            return "messages of its last scan still wait, and it is scanned after them: see 'rsvpq status' for what for"
         if self.state.scan:
             return "a scan of it waits or runs: see 'rsvpq status' for what it waits for"
         return f"see 'rsvpq status' for whether a dispatcher and a scan worker run; rsvpq scan {quote(self.name)}"
+
+    def remedy_of_cap(self) -> str:
+        """Return what to do about messages over a cap, of which none is answered while those before them fail."""
+        if failing := self._failing():
+            return failing.remedy
+        return "nothing if the number falls from scan to scan; else raise policy.most_answers_per_scan or _per_run"
+
+    def _remedy_of_what_stops(self) -> str:
+        """Return what to do about what keeps it from being scanned; '' if nothing is known to do so."""
+        if trouble := self._trouble():
+            return trouble.remedy
+        if self.state.pause:
+            return self._resume
+        if self.stops:
+            return self.stops[0].remedy
+        failing = self._failing()
+        return failing.remedy if failing and self.not_offered == "full" else ""
+
+    def _failing(self) -> Symptom | None:
+        """Return that attempts at its messages fail."""
+        if not self.failing:
+            return None
+        is_one = self.failing.count == 1
+        are = f"{counted(self.failing.count, 'message')} {'is' if is_one else 'are'} tried again after a failure"
+        remedy = f"if it goes on: rsvpq doctor --mailbox {quote(self.name)}"
+        return Symptom("failing", self.failing.since_s, f"{are}: {self.failing.reason}", remedy)
+
+    def _trouble(self) -> Symptom | None:
+        return self._failure() or self._own_hold()
 
     def _failure(self) -> Symptom | None:
         """Return why its scans fail; None if the last one did not."""
         why, since_s = self.state.failed_why, self.state.failed_s
         if not why:
             return None
-        if why.startswith(_REFUSALS):
-            return Symptom("refused", since_s, f"{why}{self._left}", self._remedy_of_refusal(why))
-        if why.startswith(Gone.__name__):
-            remedy = "correct its name or its server in the list, or remove it from there"
-            return Symptom("gone", since_s, why, remedy)
-        if self.hold:
-            return Symptom("held", since_s, f"{why}{self._left}", self._remedy_of_hold)
-        return Symptom("failed", since_s, why, f"rsvpq doctor --mailbox {quote(self.name)}")
+        return self._symptom_of(why, since_s)
 
     def _own_hold(self) -> Symptom | None:
         """Return that the mailbox is held, by one of its messages."""
         if not self.state.hold:
             return None
-        why, since_s = self.state.hold.why, self.state.held_since_s
+        return self._symptom_of(self.state.hold.why, self.state.held_since_s)
+
+    def _symptom_of(self, why: str, since_s: float | None) -> Symptom:
+        state = state_of_failure(why, held=self.state.hold is not None)
         reason = f"{why or 'no reason given'}{self._left}"
-        if why.startswith(_REFUSALS):
-            return Symptom("refused", since_s, reason, self._remedy_of_refusal(why))
-        return Symptom("held", since_s, reason, self._remedy_of_hold)
+        if state == "refused":
+            return Symptom(state, since_s, reason, self._remedy_of_refusal(why))
+        if state == "gone":
+            return Symptom(state, since_s, why, "correct its name or its server in the list, or remove it from there")
+        remedy = self._remedy_of_hold if self.hold else f"rsvpq doctor --mailbox {quote(self.name)}"
+        return Symptom(state, since_s, reason, remedy)
 
     @property
     def _left(self) -> str:

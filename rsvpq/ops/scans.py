@@ -8,7 +8,7 @@ from rsvpq.lanes import OperatorAction, Scope
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import confirmation
 from rsvpq.ops.context import InvalidRequest, OperatorContext
-from rsvpq.ops.mailboxes import obstacles
+from rsvpq.ops.obstacles import obstacles
 from rsvpq.settings import ConfigError, Problem, Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract

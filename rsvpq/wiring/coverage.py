@@ -60,6 +60,14 @@ class Periods:
         """Return that of a mailbox of this group ('' for none); infinity if no schedule scans it."""
         return min(self._by_group.get(None, inf), self._by_group.get(group, inf))
 
+    def late_s(self) -> dict[str | None, float]:
+        """Return after how many seconds a scan is late, by group; of all other groups under None, if there are any."""
+        late_s: dict[str | None, float] = {
+            group: LATE_PERIODS * self.of(group or "") for group in self._by_group if group is not None
+        }
+        late_s[None] = LATE_PERIODS * self._by_group.get(None, inf)
+        return {group: seconds for group, seconds in late_s.items() if isfinite(seconds)}
+
 
 @dataclass(frozen=True, slots=True)
 class ReachedCap:

@@ -5,7 +5,7 @@ that only observes, look like a quiet night.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
@@ -13,6 +13,7 @@ from rsvpq.settings import Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
+from rsvpq.tasks.queues import Queues
 from rsvpq.text import counted, printable
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import SettingsReport, differences, reports
@@ -83,7 +84,8 @@ class InForce:
         confirmed live runs, and when; '' if nobody has, or needs to. :param workers: by queue, the workers that take
         from it, each with its threads. :param dispatchers: as ``HOST:PID``. :param begun: whether any process has ever
         used this Redis. :param revisions: with which settings the processes run. :param rollout: the groups that
-        are answered while all others are only observed; None if all are answered, or none.
+        are answered while all others are only observed; None if all are answered, or none. :param queued: by queue, the
+        messages that wait with Celery.
     """
 
     silent: str
@@ -93,6 +95,7 @@ class InForce:
     begun: bool
     revisions: tuple[SettingsReport, ...] = ()
     rollout: Rollout | None = None
+    queued: Mapping[str, int] = field(default_factory=dict)
 
     def answers(self, group: str) -> bool:
         """Return whether requests in the mailboxes of a group are answered; '' for those without a group."""
@@ -143,6 +146,7 @@ class InForce:
             "rollout": self.rollout.to_dict() if self.rollout else None,
             "workers": {queue: dict(workers) for queue, workers in self.workers.items()},
             "dispatchers": list(self.dispatchers),
+            "queued": dict(self.queued),
             "missing": [one._asdict() for one in self.missing()],
             "revisions": {
                 one.name: {"revision": str(one.revision), "problem": one.problem, "version": one.version}
@@ -158,7 +162,7 @@ def in_force(settings: Settings, lanes: Lanes, mailboxes: MailboxList | None = N
 
     :param mailboxes: the list of this process, which is read again only if it has changed.
     """
-    found = reports(lanes)
+    found, queues = reports(lanes), Queues(lanes.connection, settings.redis.namespace)
     modes = _modes(settings, found)
     asks = ("respond", False) in modes and ("respond", True) not in modes
     words = lanes.controls.confirmed() if asks else ""
@@ -172,6 +176,7 @@ def in_force(settings: Settings, lanes: Lanes, mailboxes: MailboxList | None = N
         begun=lanes.controls.configured(),
         revisions=found,
         rollout=rollout,
+        queued={queue: queues.length(queue) for queue in STARTS},
     )
 
 

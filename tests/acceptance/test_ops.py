@@ -144,7 +144,8 @@ def test_a_limit_is_in_force_and_shown_with_its_lane(stack: Stack) -> None:
 
 
 def test_mailboxes_that_are_not_well_are_listed(stack: Stack, lanes: Lanes) -> None:
-    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "paused_groups": {}, "obstacles": [], "rows": []}
+    observes = ['NOTHING IS ANSWERED: mode = "observe" in these settings']
+    nothing: dict[str, Any] = {"states": {}, "held_servers": {}, "paused_groups": {}, "obstacles": observes, "rows": []}
     found = result(stack, "ops.mailboxes")
     (missing,) = found.pop("missing")
     assert missing.startswith("no worker takes from the queue answer; start one: ")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from redis import Redis
 
-from rsvpq.metrics.troubles import CERTIFICATE_SOON_S, FULL, LATE_SCANS, LONG_HOLD_S, Severity
+from rsvpq.metrics.troubles import CERTIFICATE_SOON_S, FULL, LONG_FAILURE_S, LONG_HOLD_S, Severity
 from rsvpq.wiring.coverage import MOST_LEFT
 from testbed.queue_server import QueueServer, queue_server
 from tests.support import scenarios
@@ -137,10 +137,10 @@ def test_no_alert_is_without_a_scenario() -> None:
 def test_the_limits_are_those_of_the_check() -> None:
     assert ALERTS["RsvpqLag"]["expr"].count("> 1800") == 2
     assert ALERTS["RsvpqLagCritical"]["expr"].count("> 7200") == 2
-    assert f"{LATE_SCANS} * rsvpq_schedule_seconds" in ALERTS["RsvpqScansLate"]["expr"]
     assert ALERTS["RsvpqCertificateEnds"]["expr"].endswith(f"< {CERTIFICATE_SOON_S:.0f}")
     assert ALERTS["RsvpqRedisAlmostFull"]["expr"].endswith(f"> {FULL}")
     assert ALERTS["RsvpqListShrunk"]["expr"].endswith(f"> {MOST_LEFT} * rsvpq_listed_mailboxes")
+    assert ALERTS["RsvpqMailboxesFail"]["for"] == f"{LONG_FAILURE_S / 60:g}m"
     assert ALERTS["RsvpqServerHeld"]["for"] == f"{LONG_HOLD_S / 60:g}m"
     assert {rule["labels"]["severity"] for rule in ALERTS.values()} <= {one.name.lower() for one in Severity}
 

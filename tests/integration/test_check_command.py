@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from rsvpq.lanes import Lanes
+from rsvpq.lanes import Lanes, ScanTotals
+from rsvpq.mail.errors import Busy
 from rsvpq.metrics.troubles import Severity
 from testbed.processes import free_port
 from testbed.queue_server import queue_server
+from tests.integration.test_mailboxes_command import BRUNO, NEIL, scan
 from tests.support import scenarios
 from tests.support.installation import Installation
 
@@ -34,7 +36,7 @@ def lanes(installation: Installation) -> Lanes:
 def test_what_works_is_ok_with_its_figures(installation: Installation, lanes: Lanes) -> None:
     assert lanes.snapshot.counts()
     run = installation.rsvpq("check")
-    assert outcome(run) == (Severity.OK, "answering, as policy.confirmed = true; nothing waits")
+    assert outcome(run) == (Severity.OK, "answering, as policy.confirmed = true; nothing waits in the lanes")
     assert "lag=0s;1800;7200;0 dead=0;0;;0 " in run.stdout
     assert "scan_workers=1;;;0 answer_workers=1;;;0 ops_workers=0;;;0 dispatchers=1;;;0" in run.stdout
 
@@ -66,6 +68,21 @@ def test_the_worst_of_several_conditions_counts_and_is_first(installation: Insta
     severity, text = outcome(installation.rsvpq("check"))
     assert severity is Severity.CRITICAL
     assert text == "the oldest item has waited 3 h (everything is paused: a/b \\x1b[31m); 1 dead, see 'rsvpq dead'"
+
+
+def test_what_is_over_a_cap_or_left_alone_is_not_called_nothing(installation: Installation, lanes: Lanes) -> None:
+    scan(lanes, NEIL, ScanTotals(9, 1875, 0, {"over-the-cap": 1875}))
+    severity, text = outcome(installation.rsvpq("check"))
+    assert (severity, text.partition("; ")[2]) == (
+        Severity.OK,
+        "nothing waits in the lanes; 1,875 over a cap, which wait for later scans: see 'rsvpq status'",
+    )
+    scan(lanes, BRUNO, Busy("the mailbox is being moved", 60, "mailbox"))
+    severity, text = outcome(installation.rsvpq("check"))
+    assert (severity, "1 mailbox cannot be scanned (held 1): rsvpq mailboxes; 1 item of " in text) == (
+        Severity.OK,
+        True,
+    ), text
 
 
 def test_the_limits_of_the_lag_can_be_given(installation: Installation, lanes: Lanes) -> None:

@@ -257,3 +257,23 @@ def test_a_mailbox_that_is_held_is_said_to_be_held_with_the_reason(installation:
     assert "adele: it is held for another 10 min (MailboxRefused: SEARCH /adele/Inbox returned 401)" in err
     assert "rsvpq resume mailbox adele" in err
     assert "no message in the history of adele matches, and its Inbox was not read" in err
+
+
+def test_a_mailbox_whose_last_scan_failed_is_said_to_be_tried_again_with_the_reason(
+    installation: Installation, redis: Redis
+) -> None:
+    """It is not being scanned: its scan is between two attempts, which may be for long."""
+    lanes = installation.lanes()
+    adele = Mailbox("adele", "mail1")
+    lanes.ledger.offer_scans([(contract.lane_of(adele), contract.scan_item(adele, "earlier"))])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(release.id, release.generation, "a worker")
+    reason = "Gone: PROPFIND /adele/ returned 404"
+    lanes.ledger.finish(release.id, release.generation, "a worker", Ending("later", "later", reason, delay_s=610))
+    asked = Asked(installation, redis, "explain", "adele")
+    asked.findings.offered({"adele": "scanning"})
+    code, out, err = asked.end()
+    assert (code, out) == (1, "")
+    again = f"adele: its last scan failed, and is tried again in 10 min: {reason}"
+    assert f"{again}; see 'rsvpq mailboxes show adele'" in err
+    assert "being scanned" not in err

@@ -150,8 +150,8 @@ def test_without_a_mailbox_the_login_is_checked(examined: DoctorInstallation, ex
 @pytest.mark.parametrize(
     ("code", "values", "text", "remedy"),
     [
-        ("ErrorImpersonateUserDenied", {}, "ErrorImpersonateUserDenied (No.)", "New-ManagementRoleAssignment"),
-        ("ErrorNonExistentMailbox", {}, "ErrorNonExistentMailbox (No.)", "must be the primary SMTP address"),
+        ("ErrorImpersonateUserDenied", {}, "or its full access (No.)", "New-ManagementRoleAssignment"),
+        ("ErrorNonExistentMailbox", {}, "a mailbox on this server (No.)", "must be the primary SMTP address"),
         ("ErrorServerBusy", {"BackOffMilliseconds": "42000"}, "it asks for a pause of 42 s", "New-ThrottlingPolicy"),
         ("ErrorExceededConnectionCount", {}, "it asks for a pause of 30 s", "Set-ThrottlingPolicyAssociation"),
         ("ErrorMailboxMoveInProgress", {}, "ErrorMailboxMoveInProgress", "check that the mailbox is in order"),

@@ -1,12 +1,13 @@
 """``rsvpq mailboxes``: which mailboxes are not well, by what is in the ledger and in the list."""
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from celery.exceptions import Retry
@@ -88,7 +89,7 @@ def test_where_all_are_well_one_sentence_says_so(installation: Installation, lan
         (MailboxRefused("SEARCH /adele/Inbox returned 401"), "refused"),
         (NoRights("FindItem in adele: ErrorAccessDenied"), "refused"),
         (LoginRefused("SEARCH /adele/Inbox returned 401"), "refused"),
-        (Busy("SEARCH /adele/Inbox returned 503"), "held"),
+        (Busy("SEARCH /adele/Inbox returned 503"), "failed"),
         (Busy("the mailbox is being moved", 30, "mailbox"), "held"),
         (Gone("PROPFIND /adele/ returned 404"), "gone"),
         (Transient("SEARCH /adele/Inbox returned 500"), "failed"),
@@ -254,6 +255,88 @@ def test_a_mailbox_with_dead_items_is_not_well_until_they_are_settled(installati
     assert examined(installation)["rows"] == []
 
 
+def fail(lanes: Lanes, mailbox: Mailbox, item: str, how: Literal["later", "throttled"] = "later") -> None:
+    """Let an answer fail, or be put off, so that it is given again in a minute."""
+    offer(lanes, mailbox, item)
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(item, release.generation, "a test")
+    reason = f"Unknown: GET /exchange/{mailbox.name}/Inbox/Lunch.EML?Cmd=accept returned 500"
+    lanes.ledger.finish(item, release.generation, "a test", Ending(how, how, reason, delay_s=60))
+
+
+def test_a_mailbox_whose_answers_fail_is_not_well_and_the_reason_is_named(
+    installation: Installation, lanes: Lanes
+) -> None:
+    scan(lanes, ADELE, ScanTotals(9, 5, 0))
+    for item in ("a1", "a2"):
+        fail(lanes, ADELE, item)
+    fail(lanes, NEIL, "n1", "throttled")  # which says nothing about its mailbox
+    found = examined(installation)
+    assert states(found) == {"adele": ["failing", "capped"]}
+    failing, capped = found["rows"][0]["symptoms"]
+    assert failing["reason"] == "2 messages are tried again after a failure: Unknown: GET … returned 500"
+    assert 0 <= failing["since_s"] < 60
+    assert capped["remedy"] == failing["remedy"] == "if it goes on: rsvpq doctor --mailbox adele"
+    assert failing["reason"] in installation.rsvpq("mailboxes", "show", "adele").stdout
+
+
+def test_the_status_says_why_items_are_between_attempts(installation: Installation, lanes: Lanes) -> None:
+    for mailbox, item in ((ADELE, "a1"), (BRUNO, "b1"), (NEIL, "n1")):
+        fail(lanes, mailbox, item)
+    said = "2 items in 2 mailboxes, the oldest for [0-9] s: Unknown: GET … returned 500"
+    assert re.search(f"between attempts on mail1: {said}\n", installation.rsvpq("status").stdout)
+    for options, expected in {
+        (): {"mail1": 2, "mail2": 1},
+        ("--server", "mail2"): {"mail2": 1},
+        ("--group", "sales"): {"mail1": 2},
+    }.items():
+        repeated = json.loads(installation.rsvpq("status", "--json", *options).stdout)["repeated"]
+        assert {one["server"]: one["items"] for one in repeated} == expected
+
+
+def test_a_late_scan_leads_to_what_keeps_its_mailbox_from_being_scanned(
+    installation: Installation, clock: Clock
+) -> None:
+    lanes = on_clock(installation, clock)
+    for mailbox in EVERYBODY:
+        scan(lanes, mailbox)
+    fail(lanes, NEIL, "n1")
+    offer(lanes, NEIL, "n2")
+    clock.turn(7201)
+    context = open_context(installation.settings, lanes)
+
+    def remedies(name: str) -> set[str]:
+        found = examine_mailboxes(context, MailboxChoice(older_than_s=7200.0))
+        return {one.remedy for row in found.rows if row.mailbox == name for one in row.symptoms}
+
+    assert remedies("adele") == {
+        "see 'rsvpq status' for whether a dispatcher and a scan worker run; rsvpq scan adele",
+    }
+    offer(lanes, ADELE, "waits")
+    assert remedies("adele") == {
+        "messages of its last scan still wait, and it is scanned after them: see 'rsvpq status' for what for"
+    }
+    lanes.controls.pause("server", "mail1", reason="maintenance")
+    assert remedies("adele") == {"rsvpq resume server mail1"}
+    lanes.controls.pause("mailbox", "adele", reason="on leave")
+    assert remedies("adele") == {"rsvpq resume mailbox adele"}
+    assert remedies("o'neil") == {"if it goes on: rsvpq doctor --mailbox 'o'\"'\"'neil'"}
+
+
+def test_where_nothing_is_answered_no_mailbox_is_said_to_be_well(installation: Installation, lanes: Lanes) -> None:
+    assert lanes.snapshot.known()
+    installation.write("[policy]\n")
+    totals, silent = installation.rsvpq("mailboxes").stdout.splitlines()
+    assert totals == "3 mailboxes without a symptom, but not all of them are worked:"
+    assert silent.startswith("NOTHING IS ANSWERED: live runs are not confirmed")
+    lanes.controls.confirm("anna", "sales", action=open_context(installation.settings).action("confirm", "all", ""))
+    assert "3 mailboxes without a symptom" in installation.rsvpq("mailboxes").stdout
+    assert installation.rsvpq("mailboxes", "--group", "sales").stdout == "2 mailboxes, all well\n"
+    shown = {name: installation.rsvpq("mailboxes", "show", name).stdout for name in ("adele", "o'neil")}
+    assert ("it is well" in shown["adele"], "it is well" in shown["o'neil"]) == (True, False)
+    assert "answering in groups sales (2 of 3 mailboxes), observing elsewhere" in shown["o'neil"]
+
+
 def test_a_mailbox_of_the_list_without_a_scan_is_shown_with_or_without_a_lane(installation: Installation) -> None:
     lanes = installation.lanes()
     scan(lanes, NEIL)
@@ -382,7 +465,7 @@ def test_show_has_the_states_the_last_scan_and_the_lane(installation: Installati
     offer(lanes, ADELE, "a1")
     found = json.loads(installation.rsvpq("mailboxes", "show", "adele", "--json").stdout)
     assert (found["states"], found["last_scan"]) == (
-        ["capped", "unreadable"],
+        ["failing", "capped", "unreadable"],
         {"found": 9, "capped": 5, "unreadable": 2, "skipped": {}, "cap": ""},
     )
     assert [item["item"] for item in found["next"]] == ["a1"]

@@ -213,3 +213,28 @@ def test_a_group_that_nobody_is_in_has_no_status(
     ended = installation.rsvpq("status", "--group", name)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert complaint in ended.stderr
+
+
+def test_what_waits_with_celery_is_shown_although_it_is_in_no_lane(installation: Installation, lanes: Lanes) -> None:
+    assert "waiting with Celery" not in installation.rsvpq("status").stdout
+    assert installation.rsvpq("scan", "bruno").returncode == 0
+    assert "; waiting with Celery: scan 1\n" in installation.rsvpq("status").stdout
+    queued = json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]["queued"]
+    assert queued == {"scan": 1, "answer": 0, "ops": 0}
+    assert lanes.snapshot.scans_under_way(["bruno"]) == {"bruno": ""}
+
+
+def test_the_status_of_a_server_has_nothing_of_other_ones(installation: Installation, lanes: Lanes) -> None:
+    lanes.ledger.offer_scans([(contract.lane_of(BRUNO), contract.scan_item(BRUNO, "first"))])
+    lanes.ledger.release()
+    lanes.repair.check_slots()
+    lanes.namespace.redis.hset(lanes.namespace.mailbox("adele"), mapping={"capped": 875, "cap": "a cap"})
+    everywhere, there, elsewhere = (
+        installation.rsvpq("status", *options).stdout for options in ((), ("--server", "mail1"), ("--server", "mail2"))
+    )
+    assert ("CAP REACHED: a cap" in everywhere, "slots" in everywhere) == (True, True)
+    assert ("CAP REACHED: a cap" in there, "slots" in there) == (True, False)
+    assert ("CAP REACHED: a cap" in elsewhere, "slots" in elsewhere) == (False, False)
+    assert "scans: 0 of 1 mailbox of the list ever scanned" in elsewhere
+    found = json.loads(installation.rsvpq("status", "--server", "mail2", "--json").stdout)
+    assert (found["in_force"]["coverage"]["listed"], "order" in found) == (1, False)

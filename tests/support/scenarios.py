@@ -13,7 +13,7 @@ from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import LiveSettings
 from tests.support.installation import Installation, report_processes
 
-ADELE = Mailbox("adele", "mail1")
+ADELE = Mailbox("adele", "mail1", "sales")
 Scenario = Callable[[Installation], Any]
 
 
@@ -147,6 +147,12 @@ def scans_are_old(installation: Installation) -> None:
     healthy(installation, ago_s=2.5 * 3600)
 
 
+def scans_of_a_group_are_old(installation: Installation) -> None:
+    """The same where only the group of that mailbox has a schedule."""
+    installation.write('[[schedule]]\nevery = "1h"\ngroup = "sales"\n')
+    healthy(installation, ago_s=2.5 * 3600)
+
+
 def waits_for_a_person(installation: Installation) -> None:
     """Let the policy leave a message to a person."""
     lanes = installation.lanes()
@@ -169,6 +175,34 @@ def list_is_cut(installation: Installation) -> None:
     """Let the list have lost one of two mailboxes."""
     healthy(installation)
     installation.list_only("bruno,mail1,sales")
+
+
+def _scan_fails(installation: Installation, why: str, ago_s: float) -> None:
+    """Let the scan of a mailbox fail so for some time, while the scans of another one succeed."""
+    then = earlier(healthy(installation, ago_s=ago_s + 60), ago_s)
+    bruno = Mailbox("bruno", "mail1")
+    then.ledger.offer_scans([(contract.lane_of(bruno), contract.scan_item(bruno, "second"))])
+    (release,) = then.ledger.release()
+    then.ledger.start(release.id, release.generation, "worker")
+    then.ledger.finish(release.id, release.generation, "worker", Ending("later", "later", reason=why, delay_s=60))
+
+
+def account_has_no_rights_on_a_mailbox(installation: Installation) -> None:
+    """Let a scan wait for three hours for rights on its mailbox."""
+    _scan_fails(installation, "MailboxRefused: SEARCH /bruno/Inbox returned 401", 3 * 3600)
+
+
+def mailbox_is_gone(installation: Installation) -> None:
+    """Let a scan find no such mailbox, for three hours."""
+    _scan_fails(installation, "Gone: PROPFIND /bruno/ returned 404", 3 * 3600)
+
+
+def scans_fail_for_a_while(installation: Installation) -> None:
+    """Let the scans of one mailbox fail for forty minutes; its next one was offered a moment ago."""
+    _scan_fails(installation, "Transient: SEARCH /bruno/Inbox returned 500", 2400)
+    lanes = installation.lanes()
+    item = contract.scan_item(Mailbox("bruno", "mail1"), "second").id
+    lanes.namespace.redis.hset(lanes.namespace.item(item), "offered", lanes.time_us())
 
 
 def certificate_ends_soon(installation: Installation) -> None:
@@ -194,6 +228,18 @@ SCENARIOS: Mapping[Scenario, Expected] = {
     list_is_cut: Expected(Severity.WARNING, "1 mailbox has left the list within a week", "RsvpqListShrunk"),
     dead: Expected(Severity.WARNING, "1 dead, see 'rsvpq dead'", "RsvpqDeadItems"),
     server_is_held: Expected(Severity.WARNING, "mail1 is held for another 59 min: Busy: 503", "RsvpqServerHeld"),
-    scans_are_old: Expected(Severity.WARNING, "the oldest scan of mail1 is 2 h old", "RsvpqScansLate"),
+    scans_of_a_group_are_old: Expected(
+        Severity.WARNING, "1 mailbox of mail1 late, the oldest scan is 2 h old", "RsvpqScansLate"
+    ),
+    scans_are_old: Expected(Severity.WARNING, "1 mailbox of mail1 late, the oldest scan is 2 h old", "RsvpqScansLate"),
+    account_has_no_rights_on_a_mailbox: Expected(
+        Severity.WARNING, "1 mailbox cannot be scanned (refused 1): rsvpq mailboxes", "RsvpqMailboxesFail"
+    ),
+    mailbox_is_gone: Expected(
+        Severity.WARNING, "1 mailbox cannot be scanned (gone 1): rsvpq mailboxes", "RsvpqMailboxesFail"
+    ),
+    scans_fail_for_a_while: Expected(
+        Severity.WARNING, "1 mailbox cannot be scanned (failed 1): rsvpq mailboxes", "RsvpqMailboxesFail"
+    ),
     certificate_ends_soon: Expected(Severity.WARNING, "the certificate of mail1 ends in 10 d", "RsvpqCertificateEnds"),
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rsvpq.audit.record import Redaction
 from rsvpq.ews.errors import NoSuchMailbox, OtherSchema, Throttled, TooManyRows, error_of
 from rsvpq.ews.soap import Failure
 from rsvpq.mail.errors import (
@@ -75,7 +76,8 @@ def test_a_code_becomes_the_error_of_the_table(
         error = error_of(Failure(code, "No."), "GetItem in adele@corp.example", effect=effect)
         assert type(error) is kind
         assert not isinstance(error, Busy) or error.scope == scope
-        assert str(error).startswith(f"GetItem in adele@corp.example: {code or 'an error without a code'} (No.)")
+        assert str(error).startswith(f"GetItem in adele@corp.example: {code or 'an error without a code'}")
+        assert " (No.)" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -147,3 +149,17 @@ def test_an_account_without_the_role_waits_as_long_as_after_a_refused_login() ->
     assert isinstance(error, Busy)
     assert error.delay_s == LOGIN_DELAY_S
     assert "ApplicationImpersonation" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        ("ErrorImpersonateUserDenied", "and the scope of it, or its full access"),
+        ("ErrorNonExistentMailbox", "it needs the SMTP address of a mailbox on this server"),
+    ],
+)
+def test_the_advice_is_whole_in_the_record_however_much_the_server_says(code: str, advice: str) -> None:
+    what = "FindItem in bartholomew.featherstonehaugh@subsidiary.example.com"
+    recorded = Redaction().error(error_of(Failure(code, "No. " * 200), what, effect=False))
+    assert f"{advice} (No. No." in recorded
+    assert recorded.endswith("…")

@@ -6,7 +6,15 @@ from datetime import UTC, datetime
 import pytest
 
 from rsvpq.audit.log import Filter
-from rsvpq.audit.record import LONGEST_SUBJECT, LONGEST_VALUE, Hidden, Redaction, address_of, operator
+from rsvpq.audit.record import (
+    LONGEST_RECORDED_REASON,
+    LONGEST_SUBJECT,
+    LONGEST_VALUE,
+    Hidden,
+    Redaction,
+    address_of,
+    operator,
+)
 from rsvpq.mail.errors import Refused
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Sensitivity, is_private_payload
 from rsvpq.policy import Action, Facts, Policy, Rule
@@ -38,7 +46,7 @@ def test_what_is_not_hidden_is_written_as_it_is_and_bounded() -> None:
     assert len(OPEN.subject("x" * 9999)) == LONGEST_SUBJECT
     assert len(OPEN.address("x" * 9999)) == LONGEST_VALUE
     assert OPEN.reason(TELLING[0]) == TELLING[0]
-    assert len(OPEN.reason("x" * 9999)) == LONGEST_VALUE
+    assert OPEN.reason("x" * 9999) == "x" * (LONGEST_RECORDED_REASON - 1) + "…"
 
 
 def test_what_is_hidden_is_a_keyed_digest_whatever_the_case() -> None:
