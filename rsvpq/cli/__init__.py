@@ -18,6 +18,7 @@ import click
 from rsvpq import __version__
 from rsvpq.cli.completion import VARIABLE, complete
 from rsvpq.cli.config_file import config_option
+from rsvpq.cli.strict import StrictGroup
 
 #: The module of each command. It is loaded when the command is used: all of them take half a second.
 _MODULES = {
@@ -48,7 +49,7 @@ _MODULES = {
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class _Commands(click.Group):
+class _Commands(StrictGroup):
     """The commands of :data:`_MODULES`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click calls it

@@ -21,7 +21,9 @@ from rsvpq.cli.documents import say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, milliseconds, not_empty, the_format
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
+from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.ops import open_context
 from rsvpq.ops.names import require_audited
 from rsvpq.settings import load_settings
@@ -49,7 +51,7 @@ _WHOLE: dict[str, int] = {}
 _ROOM_FOR_ITEMS = 140
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--mailbox", type=Name("mailbox"), callback=not_empty, help="Only records of this mailbox.")
 @click.option("--server", type=Name("server"), callback=not_empty, help="Only records of this server.")
 @click.option("--organizer", help="Only meetings of this organizer: an address.")
@@ -75,7 +77,7 @@ _ROOM_FOR_ITEMS = 140
 @click.option(
     "--limit",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, LARGEST_COUNT),
     help=f"Only the newest N records.  [default: {_TABLE_LIMIT} for a table, else all]",
 )
 @json_option

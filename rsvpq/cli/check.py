@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document
 from rsvpq.cli.options import json_option, to_seconds
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.lanes.status import Status
 from rsvpq.metrics.reading import InstallationReader, Reading
 from rsvpq.metrics.troubles import LATE_SCANS, Severity, Trouble, troubles
@@ -40,7 +41,7 @@ class Figure(NamedTuple):
         return f"{self.label}={self.value:.0f}{self.unit};{self.warning};{self.critical};0"
 
 
-class _Plugin(click.Command):
+class _Plugin(StrictCommand):
     """A command whose wrong usage is UNKNOWN too: exit code 2, which others have for it, would be an alarm."""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:

@@ -19,6 +19,7 @@ from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document
 from rsvpq.cli.options import json_option, who_option, why_option
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
 from rsvpq.ops import InvalidRequest, configuration, open_context
@@ -31,12 +32,11 @@ from rsvpq.settings import (
     LoadedSettings,
     Problem,
     Settings,
-    did_you_mean,
     in_file_order,
     load_with_origins,
 )
 from rsvpq.settings.logins import read_logins
-from rsvpq.settings.mailboxes import ListedMailbox, read_mailboxes
+from rsvpq.settings.mailboxes import ListedMailbox, no_such_group, read_mailboxes
 from rsvpq.text import counted, duration
 
 #: The share of threads that means no limit, in percent.
@@ -47,7 +47,7 @@ _LONGEST_WAIT_S, _LOOK_S = 10.0, 0.2
 _FEWEST_SENTINELS = 3
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def config() -> None:
     """Check the configuration, or apply it to the running processes."""
 
@@ -171,10 +171,7 @@ def check_configuration(file: Path | None, environ: Mapping[str, str]) -> Checke
     mailboxes = read_mailboxes(loaded.settings.mailboxes, loaded.settings)
     groups = {mailbox.group for mailbox in mailboxes}
     empty = [
-        loaded.origins.problem(
-            ("schedule", index, "group"),
-            f"no mailbox is in the group {schedule.group!r}; {did_you_mean(schedule.group, groups - {''})}",
-        )
+        loaded.origins.problem(("schedule", index, "group"), no_such_group(schedule.group, mailboxes))
         for index, schedule in enumerate(loaded.settings.schedule)
         if schedule.group is not None and schedule.group not in groups
     ]
@@ -198,7 +195,7 @@ def _summary(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> Iterator
     for name, server in settings.servers.items():
         pace, amount = _pace(server.limits), _count(on_server[name])
         yield "server", f"{name}: {server.url} as {server.username}; {pace}; {amount}"
-    yield "mailboxes", f"{settings.mailboxes}: {_count(len(mailboxes))}; each {_pace(settings.mailbox_limits)}"
+    yield "mailboxes", f"{settings.mailboxes}: {_count(len(mailboxes))}{_paces(settings, mailboxes)}"
     yield "lanes", _lanes(settings)
     horizon = " to ".join(duration(one.seconds) for one in settings.retry.horizon)
     yield "retries", f"{settings.retry.attempts} attempts, over {horizon}; then dead"
@@ -239,6 +236,18 @@ def _lanes(settings: Settings) -> str:
 
 def _pace(limits: Limits) -> str:
     return f"{limits.rate}, burst {limits.burst}, concurrency {limits.concurrency}"
+
+
+def _paces(settings: Settings, mailboxes: Sequence[ListedMailbox]) -> str:
+    """Say which limits the mailboxes have: those of the settings, or their own by the list."""
+    pace, number = _pace(settings.mailbox_limits), len(mailboxes)
+    own = sum(mailbox.limits not in (None, settings.mailbox_limits) for mailbox in mailboxes)
+    with_own = f"with limits of {'its' if own == 1 else 'their'} own"
+    if own == number:
+        return f"; {'all ' if own > 1 else ''}{with_own}" if own else ""
+    if own:
+        return f"; {number - own} of them {pace}, and {own} {with_own}"
+    return f"; {'each ' if number > 1 else ''}{pace}"
 
 
 def _count(mailboxes: int) -> str:

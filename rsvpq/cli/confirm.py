@@ -9,11 +9,12 @@ from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option, why_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.ops import confirmation, open_context
 from rsvpq.settings import load_settings
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--group",
     type=Name("group"),

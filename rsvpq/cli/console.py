@@ -4,10 +4,11 @@ import sys
 
 import click
 
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.settings.logins import ROLES, ConsoleRole, make_login
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def console() -> None:
     """Prepare logins of the operator console."""
 

@@ -12,7 +12,8 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, who_option
+from rsvpq.cli.options import COUNT, json_option, not_empty, who_option
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops import dead as dead_items
 from rsvpq.settings import load_settings
@@ -45,7 +46,7 @@ _SHOWN = ("step", "decision", "result", "who", "reason", "note")
 _most = click.option(
     "--limit",
     "most",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=50,
     show_default=True,
     help="At most N items, newest first.",
@@ -65,7 +66,7 @@ def _settling(command: _Command) -> Callable[..., Any]:
     return result
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @_most
 @_which
 @json_option

@@ -15,6 +15,7 @@ from rsvpq.cli.doctor_bulk import probe_all
 from rsvpq.cli.documents import print_document
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
 from rsvpq.doctor.checks import examine
 from rsvpq.doctor.results import ExitCode, Level, Notes, exit_code
@@ -26,7 +27,7 @@ from rsvpq.settings.mailboxes import read_mailboxes, select
 _STYLES = {Level.OK: "green", Level.WARN: "yellow", Level.FAIL: "bold red", Level.SKIP: "dim"}
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("servers", type=Name("server"), nargs=-1, metavar="[SERVER]...")
 @click.option("--mailbox", type=Name("mailbox"), help="Check this mailbox instead of the first one of its server.")
 @click.option(

@@ -17,6 +17,7 @@ from rsvpq.cli.explain_text import print_overview, print_story
 from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, timeout_option, who_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.snapshot import KnownItem
 from rsvpq.mail.messages import Mailbox
@@ -31,7 +32,7 @@ Story = dict[str, Any]
 _MOST = 20
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("mailbox", type=Name("mailbox"))
 @click.option("--uid", default="", help="The message of this meeting, by its iCalendar UID.")
 @click.option("--subject", default="", help="Messages whose subject contains this text; never private ones.")

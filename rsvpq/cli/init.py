@@ -14,6 +14,7 @@ from rsvpq.cli.config import Checked, check_configuration
 from rsvpq.cli.doctor import show_notes
 from rsvpq.cli.documents import print_action
 from rsvpq.cli.options import json_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.doctor.checks import examine
 from rsvpq.ops import InvalidRequest, first_files
 from rsvpq.settings import ConfigError
@@ -72,7 +73,7 @@ class _Questions:
         return str(more.get("default", ""))
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--directory", type=_FOLDER, default=Path(), help="Where the files are written.  [default: .]")
 @click.option(
     "--server", "name", default="hq1", show_default=True, callback=_server_name, help="Its name in the settings."
@@ -84,8 +85,8 @@ class _Questions:
 @click.option("--auth", type=click.Choice(["basic", "ntlm", "negotiate", "forms"]), help="How to log in.")
 @click.option("--allow-http", is_flag=True, help="Accept a URL with http: the password is not encrypted.")
 @click.option("--list", "list_file", type=_FILE, help="A list of mailboxes (CSV), which is copied.")
-@click.option("--mailbox", "mailboxes", multiple=True, help="Instead of a list: a mailbox to begin with.")
-@click.option("--internal-domain", "domains", multiple=True, help="One of your own domains.")
+@click.option("--mailbox", "mailboxes", multiple=True, help="Instead of a list: a mailbox; may be repeated.")
+@click.option("--internal-domain", "domains", multiple=True, help="One of your own domains; may be repeated.")
 @click.option("--redis", "redis_url", help="Such as redis://127.0.0.1:6379/0.")
 @click.option("--redis-password-file", type=_FILE, help="A file with its password.")
 @click.option("--units", type=_FOLDER, help="Where the units of systemd are written.  [default: DIRECTORY/systemd]")

@@ -11,10 +11,12 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, time_ms, to_seconds, who_option, why_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.lanes import Scope
+from rsvpq.lanes.bounds import LARGEST_AT_ONCE
 from rsvpq.ops import InvalidRequest, LedgerContext, OperatorContext, control, open_context, open_ledger
 from rsvpq.ops.confirmation import unused
-from rsvpq.settings import load_redis, load_settings
+from rsvpq.settings import ConfigError, Problem, load_redis, load_settings
 from rsvpq.text import printable
 
 _scope = click.argument("scope", type=click.Choice(["all", "server", "group", "mailbox"]))
@@ -33,7 +35,7 @@ def usage() -> Iterator[None]:
         raise click.UsageError(str(error)) from None
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @_scope
 @_name
 @click.option("--why", "--reason", "reason", default=control.PAUSED, help="Why, for the status and the audit.")
@@ -57,10 +59,11 @@ def pause(
     """Pause everything, a server, a group or a mailbox: nothing new starts, and what runs stops before its next effect.
 
     With --for or --until a dispatcher ends the pause by itself; otherwise it lasts until somebody resumes.
-    'pause all' reads only [redis] of the settings: whatever else is wrong in them, it works.
+    'pause all' reads only [redis] of the settings: whatever else is wrong in them, it works. If they or the list cannot
+    be read, a server or a group is the one that the ledger has.
     Exits with 1 if no process has used this Redis yet, so that nothing may have been paused.
     """
-    context = _open(scope, config_file, who)
+    context, unread = _open(scope, config_file, who)
     if until is not None:
         if for_s is not None:
             raise click.UsageError("give either --for or --until")
@@ -71,12 +74,12 @@ def pause(
         done = control.pause(context, scope, name, reason, for_s=for_s)
     warning = unused(context)
     facts = {"scope": scope, "name": name, "for_s": for_s}
-    print_action("pause", done, as_json=as_json, warnings=filter(None, [warning]), facts=facts)
+    print_action("pause", done, as_json=as_json, warnings=filter(None, [warning, unread]), facts=facts)
     if warning:
         sys.exit(1)  # the operator must not believe that everything stands still
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @_scope
 @_name
 @why_option
@@ -86,27 +89,38 @@ def pause(
 def resume(scope: Scope, name: str, reason: str, who: str, as_json: bool, config_file: Path | None) -> None:
     """Undo a pause of the same scope; this also ends a hold of that server or mailbox.
 
-    'resume all' reads only [redis] of the settings.
+    It reads of the settings what 'pause' reads.
     """
-    context = _open(scope, config_file, who)
+    context, unread = _open(scope, config_file, who)
     with usage():
         done = control.resume(context, scope, name, reason)
-    print_action("resume", done, as_json=as_json, facts={"scope": scope, "name": name})
+    facts = {"scope": scope, "name": name}
+    print_action("resume", done, as_json=as_json, warnings=filter(None, [unread]), facts=facts)
 
 
-def _open(scope: Scope, config_file: Path | None, who: str) -> LedgerContext:
-    """Open the installation; what is about everything needs no settings but those of Redis."""
+def _open(scope: Scope, config_file: Path | None, who: str) -> tuple[LedgerContext, str]:
+    """Open the installation, and say if that has only Redis: what is about everything needs no more.
+
+    :raises ConfigError: not even Redis is known; or all settings, which a mailbox needs, cannot be used.
+    """
     if scope == "all":
-        return open_ledger(load_redis(config_file), who=who)
-    return open_context(load_settings(config_file), who=who)
+        return open_ledger(load_redis(config_file), who=who), ""
+    try:
+        return open_context(load_settings(config_file), who=who), ""
+    except ConfigError as error:
+        if scope == "mailbox":
+            remedy = "needs all settings; name its server, its group or all: these need only [redis]"
+            raise ConfigError([*error.problems, Problem("rsvpq", 0, "mailbox", remedy)]) from None
+        looked = f"the settings cannot be used, so the {scope} was looked for in the ledger: {error.problems[0]}"
+        return open_ledger(load_redis(config_file), who=who), looked
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.argument("scope", required=False, type=click.Choice(["server", "mailbox"]))
 @click.argument("name", type=Name("scope"), required=False, default="")
 @click.option("--rate", callback=not_empty, help="Items per time, such as 4/s or 30/min.")
-@click.option("--burst", type=click.IntRange(min=1), help="How many may run at once after a pause.")
-@click.option("--concurrency", type=click.IntRange(min=1), help="Items in flight at once.")
+@click.option("--burst", type=click.IntRange(1, LARGEST_AT_ONCE), help="How many may run at once after a pause.")
+@click.option("--concurrency", type=click.IntRange(1, LARGEST_AT_ONCE), help="Items in flight at once.")
 @click.option("--reset", is_flag=True, help="Restore the configured limits.")
 @why_option
 @who_option

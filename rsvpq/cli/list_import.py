@@ -12,6 +12,8 @@ from rsvpq.cli.documents import print_action
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, who_option, why_option
+from rsvpq.cli.strict import StrictCommand
+from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
 from rsvpq.settings.list_import import Places
@@ -24,16 +26,17 @@ _STDIN = Path("-")
 
 
 def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
+    pairs: dict[str, str] = {}
     for value in values:
         theirs, equals, ours = value.rpartition("=")
         if not (theirs and equals and ours):
             raise click.BadParameter(f"{value!r} does not have the form THEIRS=OURS, such as MAIL1=hq1")
-        pairs[theirs] = ours
+        if pairs.setdefault(theirs, ours) != ours:
+            raise click.BadParameter(f"{theirs} is both {pairs[theirs]} and {ours}; keep one of the two")
     return pairs
 
 
-@click.command("import")
+@click.command("import", cls=StrictCommand)
 @click.option("--csv", "csv_file", type=_EXPORT, metavar="FILE", help="Of Get-Mailbox | Export-Csv, or csvde; or -.")
 @click.option("--ldif", "ldif_file", type=_EXPORT, metavar="FILE", help="Of ldapsearch; - for stdin.")
 @click.option(
@@ -43,11 +46,18 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     callback=not_empty,
     help="All of the export is on this server; others stay.",
 )
-@click.option("--map", "named", multiple=True, callback=_pairs, metavar="THEIRS=OURS", help="A server's two names.")
-@click.option("--skip", "foreign", multiple=True, metavar="THEIRS", help="A server that rsvpq does not serve.")
+@click.option(
+    "--map",
+    "named",
+    multiple=True,
+    callback=_pairs,
+    metavar="THEIRS=OURS",
+    help="A server's two names; may be repeated.",
+)
+@click.option("--skip", "foreign", multiple=True, metavar="THEIRS", help="A server of others; may be repeated.")
 @click.option("--group", type=Name("group"), default="", help="The group of the mailboxes that are added.")
 @click.option("--keep-missing", is_flag=True, help="Remove none that the export lacks.")
-@click.option("--allow-removals", type=click.IntRange(min=0), default=0, metavar="N", help="Remove up to N.")
+@click.option("--allow-removals", type=click.IntRange(0, LARGEST_COUNT), default=0, metavar="N", help="Remove up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")
 @why_option
 @who_option

@@ -13,7 +13,8 @@ from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.list_import import import_list
 from rsvpq.cli.names import Name
-from rsvpq.cli.options import json_option, not_empty, to_seconds
+from rsvpq.cli.options import COUNT, json_option, not_empty, to_seconds
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
 from rsvpq.lanes.status import Override
 from rsvpq.ops import look, open_context
@@ -26,7 +27,7 @@ _HEADINGS = ("mailbox", "server", "group", "state", "since", "reason", "remedy")
 _SHORT = 5
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=StrictGroup, invoke_without_command=True)
 @click.option("--server", type=Name("server"), default="", callback=not_empty, help="Only mailboxes of this server.")
 @click.option("--group", type=Name("group"), default="", callback=not_empty, help="Only mailboxes of this group.")
 @click.option("--state", type=click.Choice(health.STATES), help="Only mailboxes in this state.")
@@ -84,7 +85,7 @@ def show_mailbox(name: str, as_json: bool, config_file: Path | None) -> None:
 
 
 @mailboxes.command()
-@click.option("--most", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="At most N lanes.")
+@click.option("--most", type=COUNT, default=20, show_default=True, metavar="N", help="At most N lanes.")
 @json_option
 @config_option
 def top(most: int, as_json: bool, config_file: Path | None) -> None:

@@ -12,11 +12,14 @@ from click.core import ParameterSource
 from rsvpq.audit.record import operator
 from rsvpq.cli.names import Name
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.bounds import LARGEST_COUNT, OutOfBounds
 from rsvpq.settings import OPERATOR_VARIABLE, Duration
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+#: A whole number above zero.
+COUNT = click.IntRange(1, LARGEST_COUNT)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 
 
@@ -86,12 +89,15 @@ def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = N
     """Return a time in milliseconds since the epoch; a duration means that long ago, by Redis' clock.
 
     :param zone: the time zone of a time without an offset; None for the zone of this machine.
-    :raises click.BadParameter: ``when`` is neither a time nor a duration.
+    :raises click.BadParameter: ``when`` is neither a time nor a duration, or is too long ago.
     """
-    with suppress(ValueError):
+    try:
         ago = Duration.parse(when).seconds
         return max(0, round(lanes.time_us() / 1000 - ago * 1000))
-    return time_ms(when, option, zone, "how long ago, such as 90s, 2h or 7d")
+    except OutOfBounds as error:
+        raise click.BadParameter(str(error), param_hint=option) from None
+    except ValueError:
+        return time_ms(when, option, zone, "how long ago, such as 90s, 2h or 7d")
 
 
 def time_ms(when: str, option: str, zone: ZoneInfo | None, instead: str) -> int:

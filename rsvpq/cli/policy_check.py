@@ -6,7 +6,8 @@ from rsvpq.mail.messages import Kind, Mailbox
 from rsvpq.mail.persons import comparable_domain
 from rsvpq.policy.lint import flaws
 from rsvpq.policy.organizer import domain_of
-from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings, did_you_mean
+from rsvpq.settings import KeyPath, LoadedSettings, Problem, Settings
+from rsvpq.settings.mailboxes import no_such_group
 
 
 def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[Problem]:
@@ -15,8 +16,7 @@ def problems(loaded: LoadedSettings, mailboxes: Sequence[Mailbox]) -> Iterator[P
     domains = {comparable_domain(domain_of(mailbox.name)) for mailbox in mailboxes} - {""}
     for name in loaded.settings.policy.groups:
         if name not in groups:
-            text = f"no mailbox is in the group {name!r}; {did_you_mean(name, groups)}"
-            yield loaded.origins.problem(("policy", "groups", name), text)
+            yield loaded.origins.problem(("policy", "groups", name), no_such_group(name, mailboxes))
     policy = loaded.settings.decisions
     for flaw in flaws(policy, groups, domains):
         key: KeyPath = ("policy", "rules", flaw.index)

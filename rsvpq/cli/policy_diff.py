@@ -18,7 +18,9 @@ from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
 from rsvpq.cli.policy_changes import PolicyChanges
 from rsvpq.cli.progress import Progress
+from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
+from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.decision_change import DecisionChange
@@ -33,7 +35,7 @@ _INCOMPLETE, _DIFFERS = 1, 3
 _FIRST = 3
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def policy() -> None:
     """Compare policies before one is put into force."""
 
@@ -47,7 +49,12 @@ def policy() -> None:
     help="Only the mailboxes of this group.  [default: all mailboxes]",
 )
 @click.option(
-    "--samples", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Messages of each change."
+    "--samples",
+    type=click.IntRange(0, LARGEST_COUNT),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Messages of each change.",
 )
 @timeout_option
 @who_option

@@ -12,6 +12,7 @@ from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, mailboxes_option, who_option
 from rsvpq.cli.scan import trigger
+from rsvpq.cli.strict import StrictCommand, StrictGroup
 from rsvpq.cli.tables import print_fitted
 from rsvpq.ops import InvalidRequest, open_context
 from rsvpq.ops import drafts as held_drafts
@@ -20,7 +21,7 @@ from rsvpq.settings import load_settings
 from rsvpq.text import counted, printable
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @mailboxes_option
 @json_option
 @config_option
@@ -37,7 +38,7 @@ def reconcile(
     trigger("reconcile", selection, config_file, as_json=as_json)
 
 
-@click.group()
+@click.group(cls=StrictGroup)
 def drafts() -> None:
     """List or send unsent answers that may be a person's own; rsvpq never sends them by itself."""
 

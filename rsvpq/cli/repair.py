@@ -9,12 +9,13 @@ from rsvpq import wiring
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document
 from rsvpq.cli.options import json_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.settings import load_settings
 from rsvpq.tasks import celery_app
 from rsvpq.text import age, counted, printable
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--list", "only_list", is_flag=True, help="Only list the broken records that were found; change nothing.")
 @click.option("--forget", is_flag=True, help="Clear that list; what was set aside is kept for thirty days.")
 @json_option

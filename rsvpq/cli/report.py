@@ -12,6 +12,7 @@ from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, AuditRecord
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.options import json_option, milliseconds, the_format
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.html import to_html
 from rsvpq.report.json_form import to_dict
@@ -24,7 +25,7 @@ from rsvpq.text import json_text
 _WIDTH, _WIDEST = 100, 140
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--since", metavar="WHEN", default="7d", show_default=True, help="Start: 7d (ago), or 2026-11-01.")
 @click.option("--until", metavar="WHEN", help="End, exclusive.  [default: now]")
 @click.option("--format", "form", type=click.Choice(["text", "html", "json"]), help="Output format.  [default: text]")

@@ -9,13 +9,14 @@ from rsvpq.cli.documents import print_action
 from rsvpq.cli.dry_run import FORMS, run
 from rsvpq.cli.lanes import usage
 from rsvpq.cli.options import json_option, mailboxes_option, the_format, timeout_option, who_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.ops import open_context, scans
 from rsvpq.ops.scans import Selection
 from rsvpq.settings import load_settings
 from rsvpq.tasks import contract
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @mailboxes_option
 @click.option("--dry-run", "dry", is_flag=True, help="Show what would be done, without doing it.")
 @click.option("--format", "form", type=click.Choice(FORMS), help="Output format of a dry run.  [default: table]")

@@ -8,12 +8,13 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.options import json_option
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import load_settings
 from rsvpq.text import printable
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="The next N runs.")
 @json_option
 @config_option

@@ -21,12 +21,14 @@ from rsvpq.cli.lanes import usage
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty
 from rsvpq.cli.status_picture import picture
+from rsvpq.cli.strict import StrictCommand
 from rsvpq.cli.tables import is_terminal, print_fitted
+from rsvpq.lanes.bounds import LONGEST_TIMEOUT_S
 from rsvpq.lanes.status import BY_SERVER_ONLY, Status
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.names import require_server
-from rsvpq.settings import did_you_mean, load_settings
-from rsvpq.settings.mailboxes import MailboxList
+from rsvpq.settings import load_settings
+from rsvpq.settings.mailboxes import MailboxList, select
 from rsvpq.settings.revision import Revision, settings_digest
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import in_force
@@ -35,11 +37,11 @@ from rsvpq.wiring.in_force import in_force
 _EVERY_S = 2.0
 
 
-@click.command()
+@click.command(cls=StrictCommand)
 @click.option(
     "--watch",
     "every_s",
-    type=click.FloatRange(min=0.2),
+    type=click.FloatRange(0.2, LONGEST_TIMEOUT_S),
     is_flag=False,
     flag_value=_EVERY_S,
     metavar="[SECONDS]",
@@ -104,13 +106,10 @@ def _require_known(context: OperatorContext, servers: Sequence[str]) -> None:
 def _members(mailboxes: MailboxList, group: str) -> set[str]:
     """Return the mailboxes of a group of the list.
 
-    :raises UsageError: the list has no such group, or cannot be read.
+    :raises ConfigError: the list has no such group, or cannot be read.
     """
-    found = {mailbox.name for mailbox in mailboxes.by_name().values() if mailbox.group == group}
-    if not found:
-        instead = did_you_mean(group, set(mailboxes.groups() or ()) - {""})
-        raise click.UsageError(mailboxes.problem or f"no mailbox is in the group {group!r}; {instead}")
-    return found
+    mailboxes.require_any()
+    return {mailbox.name for mailbox in select(mailboxes.by_name().values(), group=group)}
 
 
 def _known(now: Status, *, part: bool) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The pages that change something: each first shows what it would do, and asks for a reason."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -8,6 +7,7 @@ from typing import ClassVar, get_args
 
 from rsvpq.console.page import ConsolePage, link
 from rsvpq.lanes import Scope
+from rsvpq.lanes.bounds import LARGEST_AT_ONCE, read_count
 from rsvpq.ops import InvalidRequest, OperatorContext, confirmation, control, dead, drafts, scans
 from rsvpq.settings import ConfigError, Duration
 from rsvpq.settings.logins import ConsoleRole
@@ -15,7 +15,6 @@ from rsvpq.text import counted
 
 #: The most characters of a reason: the audit keeps no more.
 LONGEST_REASON = 200
-_WHOLE = re.compile(r"[0-9]{1,9}")
 #: The most items that one form may name.
 MOST_ITEMS = 500
 #: The most items that were left as they were, which are named.
@@ -195,9 +194,10 @@ class LimitPage(_Scoped):
 
     def _count(self, name: str) -> int | None:
         text = self.given(name).strip()
-        if text and not _WHOLE.fullmatch(text):
-            raise InvalidRequest(f"{name}: {text!r} is not a whole number above zero; write one such as 4")
-        return int(text) if text else None
+        try:
+            return read_count(LARGEST_AT_ONCE, text) if text else None
+        except ValueError as error:
+            raise InvalidRequest(f"{name}: {error}") from None
 
 
 class ScanPage(_Scoped):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from redis.exceptions import ResponseError
 
+from rsvpq.lanes.bounds import ENDLESS
 from rsvpq.lanes.ledger import OperatorAction
 from rsvpq.lanes.limits import LIMIT_FIELDS, Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
@@ -14,8 +15,6 @@ Scope = Literal["all", "mailbox", "group", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.
 Pools = Mapping[str, int]
 
-#: Every limit is smaller than this; see shared/values.lua.
-_ENDLESS = 2.0**53
 #: Mailboxes per round trip to Redis: one pipeline of this many short scripts holds Redis for a few milliseconds.
 _MAILBOXES_AT_ONCE = 500
 
@@ -82,7 +81,7 @@ class Controls:
         """
         if not self._limits:
             try:
-                return 0 < number_of(self._namespace.redis.hget(self._namespace.general, "attempts")) < _ENDLESS
+                return 0 < number_of(self._namespace.redis.hget(self._namespace.general, "attempts")) < ENDLESS
             except ResponseError:  # a key of another type
                 return False
         with self._namespace.redis.pipeline(transaction=False) as pipe:
@@ -94,7 +93,7 @@ class Controls:
                     pipe.sismember(self._namespace.servers, name)
             listed = pipe.execute(raise_on_error=False)
         values = [value for row in found for value in (row if isinstance(row, list) else [None])]
-        return all(0 < number_of(value) < _ENDLESS for value in values) and all(reply == 1 for reply in listed)
+        return all(0 < number_of(value) < ENDLESS for value in values) and all(reply == 1 for reply in listed)
 
     def pause(
         self,

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rsvpq.lanes.bounds import FASTEST_PER_S, SLOWEST_PER_S, OutOfBounds
+
 _RATE = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*/\s*(?P<unit>s|min|h)\s*", re.ASCII)
 _PERIOD_S = {"s": 1, "min": 60, "h": 3600}
 #: The most digits that a printed rate has.
@@ -24,14 +26,17 @@ class Rate:
     def parse(cls, text: str) -> "Rate":
         """Parse ``2/s``, ``30/min`` or ``500/h``.
 
-        :raises ValueError: the text has another form, or the rate is zero.
+        :raises ValueError: the text has another form, or the rate is zero, too slow or too fast.
         """
         match = _RATE.fullmatch(text)
         if match is None or float(match["count"]) == 0:
             raise ValueError(
                 f"{text!r} is not a rate; write a number above zero per s, min or h, such as 2/s or 30/min"
             )
-        return cls(float(match["count"]) / _PERIOD_S[match["unit"]])
+        rate = cls(float(match["count"]) / _PERIOD_S[match["unit"]])
+        if not SLOWEST_PER_S <= rate.per_second <= FASTEST_PER_S:
+            raise OutOfBounds(f"{text!r} is too slow or too fast; write a rate from 0.1/h to {FASTEST_PER_S:.0f}/s")
+        return rate
 
     @classmethod
     def of_interval(cls, interval_us: float) -> "Rate":

@@ -1,5 +1,6 @@
 """Read what the ledger holds at this moment; changes nothing."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -223,6 +224,11 @@ class Snapshot:
     def servers(self) -> set[str]:
         """Return the names of the servers that were configured here."""
         return set(self._redis.smembers(self._namespace.servers))
+
+    def groups(self) -> Counter[str]:
+        """Return in how many mailboxes each group is, by their last scan or the last pause of a group; '' for none."""
+        found = self._namespace.mailbox_fields(sorted(self.known()), ("group",))
+        return Counter(group or "" for _, (group,) in found)
 
     def neighbors(self) -> set[str]:
         """Return the prefixes of other namespaces in this database that a bounded search finds."""

@@ -35,6 +35,16 @@ _App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _LISTEN = "127.0.0.1:9808"
 
 
+class _Once(argparse.Action):
+    """An option that is given once: argparse would take the last value, and say nothing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        """Keep the value; end with exit code 2 if there is one already."""
+        if getattr(namespace, self.dest) is not self.default:
+            parser.error(f"{self.option_strings[0]} is given twice, and only the last one would count; give it once")
+        setattr(namespace, self.dest, values)
+
+
 class _Handler(WSGIRequestHandler):
     #: Seconds for which a connection may be silent: it has a thread of its own.
     timeout = 10.0
@@ -101,7 +111,9 @@ def _routed(metrics: _App) -> _App:
 def main() -> int:
     """Serve until SIGTERM or SIGINT, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m rsvpq.metrics", description="Serve the metrics to Prometheus.")
-    parser.add_argument("--listen", type=_address, default=_LISTEN, metavar="HOST:PORT", help="default: %(default)s")
+    parser.add_argument(
+        "--listen", action=_Once, type=_address, default=_LISTEN, metavar="HOST:PORT", help="default: %(default)s"
+    )
     address = parser.parse_args().listen
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -7,8 +7,10 @@ found by ``rsvpq status``, ``rsvpq dead`` and ``rsvpq audit``.
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from threading import Lock
-from typing import TYPE_CHECKING
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from redis.exceptions import RedisError
@@ -33,10 +35,20 @@ FAILURES: Mapping[str, str] = {
     "dead": "dead",
 }
 _DONE = "done:"
+#: Seconds after which a scrape ends without a reading: two less than Prometheus gives it by default.
+LONGEST_SCRAPE_S = 8.0
+
+
+class _Taken(NamedTuple):
+    """What a reading has found: None if nothing could be read; whether Redis answers; and how long it took."""
+
+    reading: Reading | None
+    redis_up: bool
+    took_s: float
 
 
 class InstallationCollector:
-    """Reads the installation once for each scrape.
+    """Reads the installation once for each scrape, or for all that come while a reading is under way.
 
     If Redis cannot be read there is no sample that could be taken for a healthy one: only ``rsvpq_up`` 0,
     ``rsvpq_redis_up``, the version, and how long that took.
@@ -44,17 +56,15 @@ class InstallationCollector:
 
     def __init__(self, reader: InstallationReader) -> None:
         self._reader = reader
-        self._one_at_a_time = Lock()
+        self._lock = Lock()
+        self._under_way: Future[_Taken] | None = None
 
     def collect(self) -> Iterator["Metric"]:
         """Yield all metrics.
 
         :raises ClusterRefused: Redis is a node of a Redis Cluster.
         """
-        with self._one_at_a_time:  # however many ask: Redis has others to serve
-            began = time.perf_counter()
-            reading, redis_up = self._read()
-            took_s = time.perf_counter() - began
+        reading, redis_up, took_s = self._take()
         yield _gauge("rsvpq_up", "Whether everything below could be read from Redis.", [((), reading is not None)])
         yield _gauge("rsvpq_redis_up", "Whether Redis answers.", [((), redis_up)])
         yield _gauge("rsvpq_scrape_seconds", "How long the reading took.", [((), took_s)])
@@ -63,11 +73,35 @@ class InstallationCollector:
             yield from _of_installation(reading)
             yield from _of_servers(reading.status)
 
+    def _take(self) -> _Taken:
+        """Return what the reading under way finds, or a new one: however many ask, Redis has others to serve."""
+        with self._lock:
+            if self._under_way is None or self._under_way.done():
+                self._under_way = Future()
+                # A daemon: it may be waiting for Redis when the process ends.
+                Thread(target=self._fulfill, args=(self._under_way,), name="reading", daemon=True).start()
+            under_way = self._under_way
+        with suppress(TimeoutError):
+            taken = under_way.result(LONGEST_SCRAPE_S)
+            if taken.took_s <= LONGEST_SCRAPE_S:  # else it is too old for whoever came later
+                return taken
+        logger.warning("event=not-read error=%r", f"a reading takes longer than {LONGEST_SCRAPE_S:g} s")
+        return _Taken(None, redis_up=False, took_s=LONGEST_SCRAPE_S)
+
+    def _fulfill(self, promised: "Future[_Taken]") -> None:
+        began = time.perf_counter()
+        try:
+            reading, redis_up = self._read()
+        except BaseException as error:  # which everybody who waits gets
+            promised.set_exception(error)
+        else:
+            promised.set_result(_Taken(reading, redis_up, time.perf_counter() - began))
+
     def _read(self) -> tuple[Reading | None, bool]:
         """Return the reading, None if there is none, and whether Redis answers."""
         try:
             return self._reader.read(), True
-        except RedisTimeoutError as error:  # a second wait would outlast the ten seconds that Prometheus gives a scrape
+        except RedisTimeoutError as error:  # a second wait would outlast LONGEST_SCRAPE_S
             logger.warning("event=not-read error=%s", error)
             return None, False
         except RedisError as error:
@@ -81,6 +115,8 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     confirmed = [([group], force.answers(group)) for group in sorted(reading.groups or {})]
     about = "Whether requests are answered in the mailboxes of the group; 0 where it only observes."
     yield _gauge("rsvpq_confirmed", about, confirmed, "group")
+    about = "Whether the list of mailboxes can be read in its present state."
+    yield _gauge("rsvpq_list_readable", about, [((), reading.list_readable)])
     modes = [([mode], mode == reading.mode) for mode in ("observe", "respond")]
     yield _gauge("rsvpq_mode", "1 for the mode of the settings.", modes, "mode")
     workers = [([queue], len(found)) for queue, found in force.workers.items()]

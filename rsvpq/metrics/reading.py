@@ -28,7 +28,8 @@ class RedisMemory:
 class Reading:
     """An installation at one moment.
 
-    :param groups: the number of mailboxes of the list in each group; None if it cannot be read.
+    :param groups: the number of mailboxes in each group of the list in force; None if there is none.
+    :param list_readable: whether the list can be read in its present state; if not, an earlier one may be in force.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
         ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
@@ -40,6 +41,7 @@ class Reading:
     status: Status
     force: InForce
     groups: Mapping[str, int] | None
+    list_readable: bool
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
@@ -90,6 +92,7 @@ class InstallationReader:
             status=self._lanes.snapshot.status(),
             force=in_force(settings, self._lanes, self._list),
             groups=self._list.groups(),
+            list_readable=not self._list.problem,
             mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),

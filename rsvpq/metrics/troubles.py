@@ -65,7 +65,7 @@ def _processes(reading: Reading) -> Iterator[Trouble]:
 
 
 def _list(reading: Reading) -> Iterator[Trouble]:
-    if reading.groups is None:
+    if not reading.list_readable:  # whether or not this process has an earlier one in force: others may have none
         yield Trouble(Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'")
 
 

@@ -6,19 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from rsvpq.lanes import Scope
+from rsvpq.lanes.bounds import LARGEST_AT_ONCE, LONGEST_S
 from rsvpq.lanes.limits import Rate, require_one_at_a_time
 from rsvpq.lanes.status import Override, Pause, Status
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, require_count
+from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import read_mailboxes
-from rsvpq.text import age
+from rsvpq.text import age, counted
 
 LimitedScope = Literal["server", "mailbox"]
 
 #: Default reason of a pause.
 PAUSED = "paused by an operator"
-#: The longest pause that ends by itself, in seconds; the ledger's microseconds are exact until the year 2255.
-LONGEST_PAUSE_S = 100 * 365 * 86_400.0
 
 
 def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = "", *, for_s: float | None = None) -> str:
@@ -30,17 +30,34 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
         or no mailbox in such a group.
     """
     name = context.resolve_name(scope, name)
-    if for_s is not None and for_s > LONGEST_PAUSE_S:
+    if for_s is not None and for_s > LONGEST_S:
         raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
-    if scope == "group" and isinstance(context, OperatorContext):  # whoever has joined or left it since the last scan
-        listed = read_mailboxes(context.settings.mailboxes, context.settings)
-        context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
+    by_ledger = _regrouped(context, name) if scope == "group" else ""
     why = reason or PAUSED
     values = {"for": None if for_s is None else f"{for_s:g} s"}
     action = context.action("pause", scope, name, why=why, values=values)
     context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
     ends = "" if for_s is None else f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
-    return f"paused: {scope} {name}".rstrip() + ends
+    return f"paused: {scope} {name}".rstrip() + ends + by_ledger
+
+
+def _regrouped(context: LedgerContext, group: str) -> str:
+    """Tell the ledger who has joined or left a group since the last scan; say if the list cannot be read.
+
+    Then the ledger has the groups of the last scans, and a worker stops by its own list whoever has joined since.
+    """
+    unread = "settings"
+    if isinstance(context, OperatorContext):
+        try:
+            listed = read_mailboxes(context.settings.mailboxes, context.settings)
+        except ConfigError:
+            unread = "list"
+        else:
+            context.lanes.ledger.assign_groups({mailbox.name: mailbox.group for mailbox in listed})
+            return ""
+    number = context.lanes.snapshot.groups()[group]
+    these = "this is" if number == 1 else "these are"
+    return f"; the {unread} cannot be read, so {these} the {counted(number, 'mailbox')} that the ledger has in it"
 
 
 def resume(context: LedgerContext, scope: Scope, name: str = "", reason: str = "") -> str:
@@ -138,7 +155,7 @@ class GivenLimits:
             raise InvalidRequest("reset restores the configured limits; give either limits or that")
         for field, value in (("burst", self.burst), ("concurrency", self.concurrency)):
             if value is not None:
-                require_count(field, value)
+                require_count(field, value, LARGEST_AT_ONCE)
         try:
             if self.rate is not None:
                 Rate.parse(self.rate)

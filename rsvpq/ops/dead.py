@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -36,7 +36,7 @@ class Which:
     """A filter of dead items: all given values must match.
 
     :param reason: a part of the reason, in any case. :param like: a whole reason without the parts that differ from
-        message to message, as :func:`group` returns it.
+        message to message, as :func:`summary_document` returns it.
     """
 
     server: str = ""
@@ -55,16 +55,6 @@ class Which:
         return self.reason.casefold() in item.reason.casefold()
 
 
-def find(lanes: Lanes, which: Which, most: int | None = None) -> list[DeadItem]:
-    """Return at most ``most`` matching dead items, newest first, with private subjects redacted.
-
-    :raises InvalidRequest: ``most`` is not a whole number above zero.
-    """
-    if most is not None:
-        require_count("most", most)
-    return [_redacted(item) for item in islice(filter(which, lanes.dead_items.all()), most)]
-
-
 def require_known(context: OperatorContext, which: Which) -> None:
     """Require that the filter may match something: a name that nobody knows is a typing error.
 
@@ -78,49 +68,45 @@ def _any(context: OperatorContext, which: Which) -> bool:
     return any(map(which, context.lanes.dead_items.all()))
 
 
-def dead_rows(context: OperatorContext, which: Which, most: int | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a list of the items that :func:`find` returns.
-
-    Same errors as :func:`find` and :func:`require_known`.
-    """
-    require_known(context, which)
-    now_us = context.lanes.time_us()
-    return [_row(item, now_us) for item in find(context.lanes, which, most)]
-
-
 def rows_and_groups(
     context: OperatorContext, which: Which, most: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return what :func:`rows` returns, and the groups of these items as :func:`group` does, by one reading."""
-    require_known(context, which)
-    now_us = context.lanes.time_us()
-    items = list(islice(filter(which, context.lanes.dead_items.all()), most))
-    return [_row(_redacted(item), now_us) for item in items], _grouped(items, which)
+    """Return at most ``most`` rows as :func:`list_document` does, and the groups of these items."""
+    items = list(islice(_matching(context, which, most), most))
+    return _rows(context, items), _grouped(items, which)
 
 
 def list_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
-    """Return ``total``, how many items match, and ``dead``, their :func:`rows`."""
-    return {"dead": dead_rows(context, which, most), "total": count(context.lanes, which)}
+    """Return ``total``, how many items match, and ``dead``, at most ``most`` rows of them, newest first.
 
-
-def summary_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
-    """Return ``total``, how many items match, and ``groups``, the largest of them by :func:`group`."""
-    return {"groups": group(context, which, most), "total": count(context.lanes, which)}
-
-
-def group(context: OperatorContext, which: Which, most: int | None = None) -> list[dict[str, Any]]:
-    """Return at most ``most`` groups of matching dead items of one server and one kind of reason, the largest first.
-
-    Each has ``server``, ``reason`` (what its reasons have in common), ``count``, ``mailboxes`` (how many), ``since``
-    and ``newest`` (when its first and its last item died, as RFC 3339), ``item`` (the id of the last), and
-    ``retry``, the command that retries this group and nothing else.
+    Private subjects are redacted.
 
     :raises InvalidRequest: ``most`` is not a whole number above zero. Also raises what :func:`require_known` does.
     """
+    matching = _matching(context, which, most)
+    items = list(islice(matching, most))
+    return {"dead": _rows(context, items), "total": len(items) + sum(1 for _ in matching)}
+
+
+def summary_document(context: OperatorContext, which: Which, most: int | None = None) -> dict[str, Any]:
+    """Return ``total``, how many items match, and ``groups`` of one server and one kind of reason, the largest first.
+
+    There are at most ``most`` groups. Each has ``server``, ``reason`` (what its reasons have in common), ``count``,
+    ``mailboxes`` (how many), ``since`` and ``newest`` (when its first and its last item died, as RFC 3339), ``item``
+    (the id of the last), and ``retry``, the command that retries this group and nothing else.
+
+    Same errors as :func:`list_document`.
+    """
+    items = list(_matching(context, which, most))
+    return {"groups": _grouped(items, which)[:most], "total": len(items)}
+
+
+def _matching(context: OperatorContext, which: Which, most: int | None) -> Iterator[DeadItem]:
+    """Return the matching items, newest first, which are read as they are taken; ``most`` is only checked."""
     if most is not None:
         require_count("most", most)
     require_known(context, which)
-    return _grouped(filter(which, context.lanes.dead_items.all()), which)[:most]
+    return filter(which, context.lanes.dead_items.all())
 
 
 def count(lanes: Lanes, which: Which) -> int:
@@ -225,6 +211,11 @@ def _group(server: str, reason: str, items: Sequence[DeadItem], which: Which) ->
 
 def _time(at_us: int) -> str:
     return datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _rows(context: OperatorContext, items: Iterable[DeadItem]) -> list[dict[str, Any]]:
+    now_us = context.lanes.time_us()
+    return [_row(_redacted(item), now_us) for item in items]
 
 
 def _row(item: DeadItem, now_us: int) -> dict[str, Any]:

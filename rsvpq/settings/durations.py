@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from rsvpq.lanes.bounds import LONGEST_S, SHORTEST_S, OutOfBounds
+
 _DURATION = re.compile(r"\s*(?P<count>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)\s*", re.ASCII)
 _UNIT_S = {"d": 86_400, "h": 3_600, "m": 60, "s": 1, "ms": 0.001}
 
@@ -17,12 +19,15 @@ class Duration:
     def parse(cls, text: str) -> "Duration":
         """Parse ``500ms``, ``90s``, ``15m``, ``12h`` or ``7d``.
 
-        :raises ValueError: the text has another form, or the duration is zero.
+        :raises ValueError: the text has another form, or the duration is zero, too short or too long.
         """
         match = _DURATION.fullmatch(text)
         if match is None or float(match["count"]) == 0:
             raise ValueError(f"{text!r} is not a duration; write a number above zero in ms, s, m, h or d, such as 90s")
-        return cls(float(match["count"]) * _UNIT_S[match["unit"]])
+        duration = cls(float(match["count"]) * _UNIT_S[match["unit"]])
+        if not SHORTEST_S <= duration.seconds <= LONGEST_S:
+            raise OutOfBounds(f"{text!r} is too short or too long; write a duration from 0.1ms to {cls(LONGEST_S)}")
+        return duration
 
     def __str__(self) -> str:
         for unit, seconds in _UNIT_S.items():

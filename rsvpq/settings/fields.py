@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from rsvpq.http import tls
+from rsvpq.lanes.bounds import LARGEST_AT_ONCE, LARGEST_ATTEMPTS, LARGEST_COUNT, LONGEST_TIMEOUT_S, require_at_most
 from rsvpq.lanes.limits import Rate
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.problems import did_you_mean
@@ -122,6 +123,13 @@ def _no_bool(value: object) -> object:
 def _percent(value: int) -> int:
     if value > _MAX_PERCENT:
         raise ValueError(f"{value} is more than 100 percent; write 1 to {_MAX_PERCENT}, such as 50 for half")
+    return value
+
+
+def _timeout(value: Duration) -> Duration:
+    longest = Duration(LONGEST_TIMEOUT_S)
+    if value > longest:
+        raise ValueError(f"{value} is too long for one wait; write {longest} or less")
     return value
 
 
@@ -247,10 +255,14 @@ def _quiet(value: object) -> object:
     return tuple(map(str, parsed))
 
 
-Count = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
+_AnyCount = Annotated[int, Field(ge=1), BeforeValidator(_no_bool)]
+Count = Annotated[_AnyCount, AfterValidator(partial(require_at_most, LARGEST_COUNT))]
+CountAtOnce = Annotated[_AnyCount, AfterValidator(partial(require_at_most, LARGEST_AT_ONCE))]
+AttemptCount = Annotated[_AnyCount, AfterValidator(partial(require_at_most, LARGEST_ATTEMPTS))]
 Percent = Annotated[Count, AfterValidator(_percent)]
 RateField = Annotated[Rate, _parsed(Rate), PlainSerializer(str)]
 DurationField = Annotated[Duration, _parsed(Duration), PlainSerializer(str)]
+TimeoutField = Annotated[DurationField, AfterValidator(_timeout)]
 #: A list, or one comma-separated text as in an environment variable.
 HiddenField = Annotated[tuple[Literal["subjects", "addresses"], ...], BeforeValidator(_parse_hide)]
 #: Also 1.2 without quotes.

@@ -166,6 +166,9 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         message = str(error)
+    except ValueError:  # Python reads no number with more than 4300 digits, and does not say where it stands
+        text = "one has more digits than any number here; write one such as 4"
+        raise ConfigError([Problem(str(file), 0, "number", text)]) from None
     position = _TOML_POSITION.search(message)
     line, column = (position["line"], position["column"]) if position else (None, None)
     what = _TOML_POSITION.sub("", message)

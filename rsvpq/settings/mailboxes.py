@@ -21,8 +21,9 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
+from rsvpq.lanes.bounds import HEAVIEST, LARGEST_AT_ONCE, LIGHTEST, OutOfBounds, read_count
 from rsvpq.lanes.limits import Limits, Rate, require_one_at_a_time
 from rsvpq.mail.errors import Busy, NotListed
 from rsvpq.mail.messages import Mailbox
@@ -51,6 +52,7 @@ class ListedMailbox(Mailbox):
     limits: Limits | None = None
 
 
+_Mailbox = TypeVar("_Mailbox", bound=Mailbox)
 _Reader = Callable[[str], object]
 _Row = tuple[int, list[str]]
 
@@ -76,13 +78,14 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
     if report.problems:  # with a wrong header every row would be wrong
         raise ConfigError(report.problems, _MOST_SHOWN)
+    at_once = partial(read_count, LARGEST_AT_ONCE)
     readers: dict[str, _Reader] = {
         "mailbox": _name,
         "server": partial(_server, servers=tuple(settings.servers)),
         "group": _group,
         "pace": Rate.parse,
-        "burst": _count,
-        "concurrency": lambda text: require_one_at_a_time(_count(text)),
+        "burst": at_once,
+        "concurrency": lambda text: require_one_at_a_time(at_once(text)),
         "weight": _weight,
     }
     first_lines: dict[str, int] = {}
@@ -103,9 +106,13 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     return tuple(mailboxes)
 
 
-def select(
-    mailboxes: Iterable[ListedMailbox], names: Sequence[str] = (), group: str | None = None
-) -> tuple[ListedMailbox, ...]:
+def no_such_group(group: str, mailboxes: Iterable[Mailbox]) -> str:
+    """Return what is wrong with the name of a group that none of these mailboxes is in, and the remedy."""
+    groups = {mailbox.group for mailbox in mailboxes if mailbox.group}
+    return f"no mailbox is in the group {group!r}; {did_you_mean(group, groups)}"
+
+
+def select(mailboxes: Iterable[_Mailbox], names: Sequence[str] = (), group: str | None = None) -> tuple[_Mailbox, ...]:
     """Return the mailboxes with these names (ignoring case), those of a group, or all; in their given order.
 
     :raises ConfigError: a name or the group is unknown, or both names and a group were given.
@@ -116,9 +123,7 @@ def select(
     if group is not None:
         members = tuple(mailbox for mailbox in everyone if group and mailbox.group == group)
         if not members:
-            groups = {mailbox.group for mailbox in everyone if mailbox.group}
-            text = f"no mailbox is in the group {group!r}; {did_you_mean(group, groups)}"
-            raise ConfigError([Problem("mailboxes", 0, "group", text)])
+            raise ConfigError([Problem("mailboxes", 0, "group", no_such_group(group, everyone))])
         return members
     if not names:
         return everyone
@@ -238,15 +243,11 @@ def _group(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
-        raise ValueError(f"{text!r} is not a whole number above zero; write one such as 4")
-    return int(text)
-
-
 def _weight(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or float(text) == 0:
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) or float(text) == 0:
         raise ValueError(f"{text!r} is not a number above zero; write one such as 2 or 0.5")
+    if not LIGHTEST <= float(text) <= HEAVIEST:
+        raise OutOfBounds(f"{text!r} is too small or too large; write a number from {LIGHTEST:g} to {HEAVIEST:g}")
     return float(text)
 
 

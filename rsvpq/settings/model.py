@@ -23,7 +23,9 @@ from rsvpq.policy import Policy
 from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
+    AttemptCount,
     Count,
+    CountAtOnce,
     CronField,
     DurationField,
     ExistingFile,
@@ -49,15 +51,15 @@ class MailboxLimits(_Table):
     """The default limits of each mailbox; its row in the list may override them."""
 
     rate: RateField = Rate(2)
-    burst: Count = 5
+    burst: CountAtOnce = 5
     concurrency: Annotated[Count, AfterValidator(require_one_at_a_time)] = 1
 
 
 class LaneSettings(_Table):
     """How many items Celery may hold at once, and when they are taken back."""
 
-    scans_released: Count = 16
-    answers_released: Count = 64
+    scans_released: CountAtOnce = 16
+    answers_released: CountAtOnce = 64
     release_lease: DurationField = Duration(60)
     run_lease: DurationField = Duration(180)
     longest_run: DurationField = Duration(30 * 60)
@@ -68,7 +70,7 @@ class LaneSettings(_Table):
 class RetrySettings(_Table):
     """How often, and at what intervals, an item is retried before it is dead."""
 
-    attempts: Count = 20
+    attempts: AttemptCount = 20
     first_delay: DurationField = Duration(5)
     longest_delay: DurationField = Duration(15 * 60)
     settle: DurationField = Duration(120)

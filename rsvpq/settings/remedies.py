@@ -28,6 +28,7 @@ _BY_TYPE = {
         ("int_type", "int_parsing", "int_from_float", "greater_than_equal"),
         "is not a whole number above zero; write one such as 4",
     ),
+    "int_parsing_size": "has more digits than any number here; write one such as 4",
     **dict.fromkeys(("bool_type", "bool_parsing"), "is neither true nor false; write one of the two"),
     **dict.fromkeys(
         ("dict_type", "mapping_type", "model_type"), "is not a table; write its name as [table], and its keys below"

@@ -12,7 +12,7 @@ from rsvpq.http.auth import Scheme, missing_extra
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.fields import (
-    Count,
+    CountAtOnce,
     DurationField,
     EwsUrl,
     ExistingFile,
@@ -20,6 +20,7 @@ from rsvpq.settings.fields import (
     RateField,
     ServerUrl,
     Text,
+    TimeoutField,
     TlsVersion,
     read_secret,
 )
@@ -52,10 +53,10 @@ class ServerSettings(Table):
     ca_bundle: ExistingFile | None = None
     tls_minimum: TlsVersion = "1.2"
     rate: RateField = Rate(10)
-    burst: Count = 20
-    concurrency: Count = 4
-    connect_timeout: DurationField = Duration(10)
-    read_timeout: DurationField = Duration(60)
+    burst: CountAtOnce = 20
+    concurrency: CountAtOnce = 4
+    connect_timeout: TimeoutField = Duration(10)
+    read_timeout: TimeoutField = Duration(60)
     # Before `url`, whose validator reads it.
     allow_http: bool = False
     url: str
@@ -114,7 +115,7 @@ class EwsSettings(ServerSettings):
     protocol: Literal["ews"] = "ews"
     url: EwsUrl
     auth: Literal["basic", "ntlm", "negotiate"] = "basic"
-    concurrency: Count = 8
+    concurrency: CountAtOnce = 8
     access: Literal["impersonation", "delegate"] = "impersonation"
     # BaseModel has a method of this name.
     schema_version: Literal["detect", "2007", "2010"] = Field("detect", alias="schema")

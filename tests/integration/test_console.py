@@ -195,6 +195,18 @@ def test_mailboxes_that_are_not_well_are_found_by_server_group_and_state(anna: C
     assert "is not in the list" in text_of(anna.get("/mailbox?name=nobody"))
 
 
+def test_a_list_that_cannot_be_read_any_more_is_as_bad_as_the_check_says(
+    anna: ConsoleClient, installation: Installation
+) -> None:
+    """The console has an earlier list in force, as other processes that run, and a check has none."""
+    assert "cannot be read" not in text_of(anna.get("/"))
+    (installation.directory / "mailboxes.csv").write_text("mailbox,server\nadele,nowhere\n")
+    checked = installation.rsvpq("check").stdout
+    said = "the list of mailboxes cannot be read, see 'rsvpq config check'"
+    assert f"CRITICAL - {said}" in checked
+    until(lambda: f"CRITICAL {said}" in text_of(anna.get("/")), "the console says it as the check does")
+
+
 def test_a_long_list_is_shown_page_by_page(anna: ConsoleClient, lanes: Lanes) -> None:
     clock = Clock(int(time.time() * 1e6))
     timed = Lanes(lanes.namespace.redis, "rsvpq", now_us=clock.now_us)
@@ -383,7 +395,8 @@ def test_limits_are_set_and_restored(anna: ConsoleClient, lanes: Lanes) -> None:
     path, scope = "/limit?scope=server&name=mail1", {"scope": "server", "name": "mail1"}
     assert "server mail1: rate 10/s" in text_of(anna.get(path))
     assert "no limit is given" in text_of(anna.post(path, {**scope, "why": "slow"}))
-    assert "burst: 0 is not a whole number" in text_of(anna.post(path, {**scope, "why": "slow", "burst": "0"}))
+    for burst, complaint in (("0", "burst: '0' is not a whole number"), ("9" * 11, "burst: is more than 100000")):
+        assert complaint in text_of(anna.post(path, {**scope, "why": "slow", "burst": burst}))
     assert "rate 10/s -> 1/s" in text_of(anna.post(path, {**scope, "why": "slow", "rate": "1/s", "burst": ""}))
     assert "server mail1: rate 1/s, set by anna (console)" in text_of(anna.get("/"))
     assert "1/s -> 10/s (configured)" in text_of(anna.post(path, {**scope, "why": "well", "reset": "1"}))

@@ -2,12 +2,14 @@
 
 import json
 import shlex
+from collections.abc import Callable
 
 import pytest
 
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.lanes import Ending, Item, Lanes, OperatorAction
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import dead, open_context
 from rsvpq.tasks import contract
 from tests.support.installation import Installation
 
@@ -61,6 +63,20 @@ def test_a_list_has_what_was_asked_for(
     assert [item["item"] for item in found["dead"]] == listed
     assert found["total"] >= len(listed)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("document", [dead.list_document, dead.summary_document])
+def test_a_document_and_its_total_are_of_one_reading(
+    installation: Installation, graves: Lanes, document: Callable[..., dict[str, object]]
+) -> None:
+    def readings() -> int:
+        found = graves.namespace.redis.info("commandstats")
+        return int(found.get("cmdstat_hgetall", {"calls": 0})["calls"])
+
+    context = open_context(installation.settings, graves)
+    before = readings()
+    assert document(context, dead.Which(), 1)["total"] == 3
+    assert readings() - before == 3, "each item was read once"
 
 
 @pytest.mark.parametrize("words", [("list",), ("summary",), ("retry", "--all", "--yes"), ("drop", "--all")])

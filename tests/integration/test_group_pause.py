@@ -181,6 +181,73 @@ def test_a_pause_of_a_group_takes_the_groups_of_the_list_with_it(installation: I
     ]
 
 
+#: What stands in a list or in settings that cannot be read.
+WRONG_LIST, WRONG_SETTINGS = "mailbox,server\nadele,nowhere\n", "[policy]\nexternal = 'perhaps'\n"
+
+
+@pytest.fixture
+def scanned(installation: Installation) -> Lanes:
+    """Lanes with a mailbox of the group sales, and one of none, which were scanned while all was well."""
+    lanes = installation.lanes()
+    join(lanes, "sales", "adele")
+    offer(lanes, "dora", mailbox="dora", server="mail2")
+    return lanes
+
+
+@pytest.mark.parametrize(
+    ("breaking", "why"), [("wrong list", "list"), ("no list", "settings"), ("wrong settings", "settings")]
+)
+def test_a_group_is_paused_as_the_ledger_has_it_if_list_or_settings_cannot_be_read(
+    installation: Installation, scanned: Lanes, breaking: str, why: str
+) -> None:
+    file = installation.directory / "mailboxes.csv"
+    if breaking == "wrong settings":
+        installation.write(WRONG_SETTINGS)
+    elif breaking == "wrong list":
+        file.write_text(WRONG_LIST)
+    else:
+        file.unlink()
+    ended = installation.rsvpq("pause", "group", "sales")
+    said = f"paused: group sales; the {why} cannot be read, so this is the 1 mailbox that the ledger has in it\n"
+    assert (ended.returncode, ended.stdout) == (0, said), ended.stderr
+    assert released(scanned, 3) == {"dora"}
+    assert installation.rsvpq("resume", "group", "sales").stdout == "resumed: group sales\n"
+    assert released(scanned, 3) == {"adele"}
+
+
+@pytest.mark.parametrize("breaking", [WRONG_SETTINGS, ""])
+def test_a_group_that_not_even_the_ledger_has_is_refused_with_what_works(
+    installation: Installation, scanned: Lanes, breaking: str
+) -> None:
+    installation.write(breaking)
+    (installation.directory / "mailboxes.csv").write_text(WRONG_LIST)
+    ended = installation.rsvpq("pause", "group", "slaes")
+    assert ended.returncode == 2
+    said = "the ledger has no group 'slaes', and 'rsvpq pause all' needs no name; did you mean sales?"
+    assert said in ended.stderr
+    assert scanned.controls.groups() == []
+
+
+def test_a_server_is_paused_although_the_settings_cannot_be_read(installation: Installation, scanned: Lanes) -> None:
+    installation.write(WRONG_SETTINGS)
+    ended = installation.rsvpq("pause", "server", "mail1", "--json")
+    assert json.loads(ended.stdout)["text"] == "paused: server mail1"
+    [warning] = json.loads(ended.stdout)["warnings"]
+    assert warning.startswith("the settings cannot be used, so the server was looked for in the ledger: ")
+    assert "policy.external" in warning
+    assert released(scanned, 3) == {"dora"}
+    assert "did you mean mail1?" in installation.rsvpq("pause", "server", "mai1").stderr
+    assert installation.rsvpq("resume", "server", "mail1").stdout == "resumed: server mail1\n"
+
+
+@pytest.mark.usefixtures("scanned")
+def test_a_mailbox_needs_the_settings_and_the_error_says_what_does_not(installation: Installation) -> None:
+    installation.write(WRONG_SETTINGS)
+    ended = installation.rsvpq("pause", "mailbox", "adele")
+    assert (ended.returncode, "policy.external" in ended.stderr) == (2, True)
+    assert "name its server, its group or all: these need only [redis]" in ended.stderr
+
+
 def test_a_group_without_mailboxes_is_not_paused_but_can_be_resumed(installation: Installation) -> None:
     lanes = installation.lanes()
     ended = installation.rsvpq("pause", "group", "slaes")

@@ -5,24 +5,29 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import requests
+from prometheus_client import CollectorRegistry, generate_latest
 from redis import Redis
 
 from rsvpq.lanes import Ending, Item, Lanes, ScanTotals
 from rsvpq.lanes.limits import Rate
 from rsvpq.mail.messages import Mailbox
+from rsvpq.metrics.collector import InstallationCollector
+from rsvpq.metrics.reading import InstallationReader
 from rsvpq.tasks import contract
 from testbed.fork_server import fork_server, python_part
 from testbed.processes import WAIT_S, Part, free_port, until
 from testbed.queue_server import QueueServer
 from tests.support.forked_command import run_forked
 from tests.support.installation import Installation, report_processes
+from tests.support.redis_proxy import redis_proxy
 from tests.support.scrape import Scrape, scrape
 
 ADELE = Mailbox("adele", "mail1")
@@ -274,6 +279,51 @@ def test_nothing_looks_healthy_while_redis_is_away_or_refuses_to_be_read(
     assert set(away.samples) == WITHOUT_REDIS
 
 
+@contextmanager
+def scrapes(installation: Installation) -> Iterator[Callable[[int], list[tuple[Scrape, float]]]]:
+    """What so many who scrape one process at the same time get, each with the seconds that it took."""
+    registry = CollectorRegistry()
+
+    def one(_: int) -> tuple[Scrape, float]:
+        began = time.monotonic()
+        return Scrape.of(generate_latest(registry).decode()), time.monotonic() - began
+
+    with closing(InstallationReader(installation.settings)) as reader, ThreadPoolExecutor() as pool:
+        registry.register(InstallationCollector(reader))
+        yield lambda number: list(pool.map(one, range(number)))
+
+
+def test_all_who_scrape_a_frozen_redis_hear_that_in_time(ours: Installation, server: QueueServer) -> None:
+    with scrapes(ours) as scraped:
+        assert [found.value("rsvpq_up") for found, _ in scraped(3)] == [1, 1, 1]
+        server.part.signal(signal.SIGSTOP)
+        try:
+            frozen = scraped(3)
+        finally:
+            server.part.signal(signal.SIGCONT)
+        assert [found.value("rsvpq_up") for found, _ in frozen] == [0, 0, 0]
+        assert max(seconds for _, seconds in frozen) < PROMETHEUS_WAITS_S - 1
+        until(lambda: scraped(1)[0][0].value("rsvpq_up") == 1, "Redis is read again")
+
+
+def test_a_scrape_ends_in_time_however_slowly_redis_replies(tmp_path: Path, shared_queue_server: QueueServer) -> None:
+    """No single reply is late enough to be given up."""
+    with (
+        redis_proxy(shared_queue_server.port) as proxy,
+        closing(Installation(tmp_path, proxy.url)) as installation,
+        scrapes(installation) as scraped,
+    ):
+        assert scraped(1)[0][0].value("rsvpq_up") == 1
+        proxy.be_slow(0.9)
+        for found, seconds in scraped(2):
+            assert seconds < PROMETHEUS_WAITS_S - 1
+            assert set(found.samples) == WITHOUT_REDIS
+            assert found.value("rsvpq_up") == 0
+        proxy.be_slow(0)
+        assert scraped(1)[0][0].value("rsvpq_up") == 0, "what was begun before is too old"
+        until(lambda: scraped(1)[0][0].value("rsvpq_up") == 1, "Redis is quick again")
+
+
 # -- the process ---------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +387,11 @@ def test_an_address_that_is_taken_is_named(installation: Installation) -> None:
 def test_an_address_is_a_host_and_a_port(installation: Installation, address: str) -> None:
     ended = run(installation, "--listen", address)
     assert (ended.returncode, "127.0.0.1:9808" in ended.stderr) == (2, True), ended.stderr
+
+
+def test_two_addresses_are_one_too_many(installation: Installation) -> None:
+    ended = run(installation, "--listen", "127.0.0.1:9808", "--listen", "127.0.0.1:9809")
+    assert (ended.returncode, "--listen is given twice" in ended.stderr) == (2, True), ended.stderr
 
 
 def test_wrong_settings_end_it(installation: Installation) -> None:

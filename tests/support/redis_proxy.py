@@ -1,4 +1,4 @@
-"""A TCP proxy in front of Redis that a test controls: it forwards, keeps silent, or refuses."""
+"""A TCP proxy in front of Redis that a test controls: it forwards, at once or slowly, keeps silent, or refuses."""
 
 import selectors
 import socket
@@ -20,6 +20,7 @@ class RedisProxy:
         self._listener = self._listen(free_port())
         self.port: int = self._listener.getsockname()[1]  # to which it comes back
         self._silent = threading.Event()
+        self._delay_s = 0.0
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._forward, name="redis-proxy")
@@ -37,6 +38,10 @@ class RedisProxy:
     def speak(self) -> None:
         """Resume forwarding, including what was kept."""
         self._silent.clear()
+
+    def be_slow(self, delay_s: float) -> None:
+        """Let each request and each reply take so long."""
+        self._delay_s = delay_s
 
     def close(self) -> None:
         """Close all connections, and refuse new ones."""
@@ -83,6 +88,7 @@ class RedisProxy:
         with suppress(OSError):
             chunk = key.fileobj.recv(_CHUNK)  # type: ignore[union-attr]  # only sockets are registered
         if chunk:
+            self._ended.wait(self._delay_s)
             key.data.sendall(chunk)
         else:
             self._drop(key.fileobj)

@@ -114,6 +114,12 @@ def processes_have_other_settings(installation: Installation) -> None:
     lanes.revisions.report("here:4713", live.report("here:4713", "answer").to_text(), 300)
 
 
+def list_cannot_be_read(installation: Installation) -> None:
+    """Let the list name a server that there is not."""
+    healthy(installation)
+    (installation.directory / "mailboxes.csv").write_text("mailbox,server\nadele,nowhere\n")
+
+
 def _started(lanes: Lanes, item_id: str) -> Release:
     """Let a worker start an item, the only one that there is."""
     item = Item(item_id, contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {"kind": "request"})
@@ -164,6 +170,9 @@ SCENARIOS: Mapping[Scenario, Expected] = {
     no_dispatcher: Expected(Severity.CRITICAL, "no dispatcher runs", "RsvpqNoDispatcher"),
     no_worker_scans: Expected(Severity.CRITICAL, "no worker takes from the queue scan", "RsvpqNoWorker"),
     no_worker_answers: Expected(Severity.CRITICAL, "no worker takes from the queue answer", "RsvpqNoWorker"),
+    list_cannot_be_read: Expected(
+        Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'", "RsvpqListUnreadable"
+    ),
     message_waits_for_three_hours: Expected(Severity.CRITICAL, "has waited 3 h", "RsvpqLagCritical"),
     scan_waits_for_three_hours: Expected(Severity.CRITICAL, "has waited 3 h", "RsvpqLagCritical"),
     message_waits_for_an_hour: Expected(Severity.WARNING, "has waited 60 min", "RsvpqLag"),

@@ -54,7 +54,8 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         "redis      redis://127.0.0.1:6379/0, namespace rsvpq",
         r"server     hq1: https://mail1.example.com/exchange/ as EXAMPLE\svc-rsvpq; "
         "10/s, burst 20, concurrency 4; 4 mailboxes",
-        f"mailboxes  {folder}/mailboxes.csv: 4 mailboxes; each 2/s, burst 5, concurrency 1",
+        f"mailboxes  {folder}/mailboxes.csv: 4 mailboxes; 3 of them 2/s, burst 5, concurrency 1, "
+        "and 1 with limits of its own",
         "lanes      16 scans and 64 messages released at once, to one server",
         "retries    20 attempts, over 1 h 33 min to 3 h 6 min; then dead",
         "group      (none): 1 mailbox",
@@ -65,6 +66,26 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
         "schedule   every 15m: group pilot",
         "warning: rsvpq.toml:6: mode: observe: nothing will be answered; write respond when you are ready",
     ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ("adele,\nbruno,2/s\n", "2 mailboxes; each 2/s, burst 5, concurrency 1"),
+        (
+            "adele,\nbruno,1/s\ncara,1/s\n",
+            "3 mailboxes; 1 of them 2/s, burst 5, concurrency 1, and 2 with limits of their own",
+        ),
+        ("adele,1/s\nbruno,1/s\n", "2 mailboxes; all with limits of their own"),
+        ("adele,1/s\n", "1 mailbox; with limits of its own"),
+        ("adele,\n", "1 mailbox; 2/s, burst 5, concurrency 1"),
+        ("", "0 mailboxes"),
+    ],
+)
+def test_the_limits_of_mailboxes_are_those_that_they_have(folder: Path, rows: str, expected: str) -> None:
+    (folder / "rsvpq.toml").write_text((folder / "rsvpq.toml").read_text().partition("[[schedule]]")[0])
+    (folder / "mailboxes.csv").write_text(f"mailbox,pace\n{rows}")
+    assert f"mailboxes  {folder}/mailboxes.csv: {expected}" in _check().stdout.splitlines()
 
 
 @pytest.mark.parametrize(

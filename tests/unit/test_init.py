@@ -18,7 +18,8 @@ from rsvpq.settings.logins import read_logins
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
 LOGINS = ("secrets/flower_login", "secrets/console_logins")
-GIVEN = ("--protocol", "webdav", "--url", "https://mail.example.com", "--username", r"EXAMPLE\svc", "--no-probe")
+GIVEN = ("--protocol", "webdav", "--username", r"EXAMPLE\svc", "--no-probe")
+URL = "https://mail.example.com"
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "etc"
 
 
-def init(target: Path, *more: str, given: str | None = None, script: bool = True) -> Result:
+def init(target: Path, *more: str, given: str | None = None, script: bool = True, url: str = URL) -> Result:
     """Run ``rsvpq init`` without a look at any server."""
-    options = ("--directory", str(target), *GIVEN)
+    options = ("--directory", str(target), "--url", url, *GIVEN)
     secret = ("--non-interactive", "--password-file", str(target.with_name("password"))) if script else ()
     return CliRunner().invoke(commands, ["init", *options, *secret, *more], input=given)
 
@@ -113,7 +114,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(target: Path) -> None:
 
 
 def test_wrong_answers_are_named_and_nothing_is_written(target: Path) -> None:
-    wrong = init(target, "--mailbox", "adele", "--url", "http://mail.example.com", "--no-units")
+    wrong = init(target, "--mailbox", "adele", "--no-units", url="http://mail.example.com")
     assert wrong.exit_code == 2 or wrong.exception is not None
     assert f"{target}/rsvpq.toml" in str(wrong.exception)
     assert "use https, or set allow_http = true" in str(wrong.exception)
