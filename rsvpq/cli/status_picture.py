@@ -109,7 +109,7 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
     yield _processes(look)
     yield f"scans: {printable(covered.headline)}"
     for missing in look.missing():
-        yield f"{missing.what.upper()}; start one: {missing.start}"
+        yield f"{missing.headline}; start one: {missing.start}"
     if different := [*differences(look.revisions, revision)]:
         yield from map(printable, different)
         yield "see 'rsvpq doctor', and 'rsvpq config apply'"

@@ -24,19 +24,37 @@ STARTS: Mapping[str, str] = {
     contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
 }
 DISPATCHER = "python -m producer.dispatcher"
+#: What does not happen without a dispatcher. Each end of an item still releases others, so it is no way to stop.
+_WITHOUT_DISPATCHER = (
+    "what waits for its time goes on only as other work ends, no schedule runs, and no pause ends; to stop work, pause"
+)
 #: At most this many groups are named.
 _NAMED = 5
 
 
 class Missing(NamedTuple):
-    """A process that does not run: its name, what that means, and the command that starts one."""
+    """A process that does not run: its name, a sentence, the command that starts one, and what is not done meanwhile.
+
+    :param effect: '' if the sentence says that too.
+    """
 
     name: str
     what: str
     start: str
+    effect: str = ""
+
+    @property
+    def told(self) -> str:
+        """What does not run, and what that means."""
+        return f"{self.what}: {self.effect}" if self.effect else self.what
+
+    @property
+    def headline(self) -> str:
+        """The same, such that it is not overlooked."""
+        return f"{self.what.upper()}: {self.effect}" if self.effect else self.what.upper()
 
     def __str__(self) -> str:
-        return f"{self.what}; start one: {self.start}"
+        return f"{self.told}; start one: {self.start}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +144,7 @@ class InForce:
     def not_running(self) -> Iterator[Missing]:
         """Yield the same before the first start too: then nobody was told yet to start them, or Redis has lost all."""
         if not self.dispatchers:
-            yield Missing("dispatcher", "no dispatcher runs, so nothing that waits is released", DISPATCHER)
+            yield Missing("dispatcher", "no dispatcher runs", DISPATCHER, _WITHOUT_DISPATCHER)
         for queue in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE):
             if not self.workers[queue]:
                 yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])

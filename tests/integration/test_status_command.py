@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -169,6 +170,18 @@ def test_nobody_is_missed_before_the_first_start(installation: Installation) -> 
     assert "NO DISPATCHER RUNS" not in installation.rsvpq("status").stdout
     assert installation.lanes().controls.configured()
     assert "NO DISPATCHER RUNS" in installation.rsvpq("status").stdout
+
+
+def test_nobody_takes_a_missing_dispatcher_for_a_stop(installation: Installation, lanes: Lanes) -> None:
+    """An item that ends releases the next one, so workers go on without a dispatcher."""
+    (first,) = lanes.ledger.release()
+    lanes.ledger.start(first.id, first.generation, "worker")
+    ended = lanes.ledger.finish(first.id, first.generation, "worker", Ending("done", "done"), release=1)
+    assert [release.id for release in ended.released] == ["a2"]
+    for command in ("status", "check", "doctor"):
+        shown = " ".join(installation.rsvpq(command).stdout.split())
+        assert re.search("no dispatcher runs: what waits for its time goes on only as other work ends", shown, re.I)
+        assert "to stop work, pause" in shown
 
 
 def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: Installation, lanes: Lanes) -> None:
