@@ -67,7 +67,7 @@ def _answering(look: InForce, settings: Settings, notes: Notes) -> None:
 def _processes(look: InForce, notes: Notes) -> None:
     """Check that somebody releases what waits, and that somebody takes from each queue."""
     for missing in look.missing():
-        notes.fail(missing.name, missing.told, f"start one: {missing.start}")
+        notes.fail(missing.name, missing.sentence, f"start one: {missing.start}")
     if not look.begun:
         notes.warn("processes", "no dispatcher or worker has started yet", "start them: see docs/deployment.md")
     if look.dispatchers:

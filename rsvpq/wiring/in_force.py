@@ -24,7 +24,7 @@ STARTS: Mapping[str, str] = {
     contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
 }
 DISPATCHER = "python -m producer.dispatcher"
-#: What does not happen without a dispatcher. Each end of an item still releases others, so it is no way to stop.
+#: What does not happen without a dispatcher. Each end of an item still releases others, so this does not stop work.
 _WITHOUT_DISPATCHER = (
     "what waits for its time goes on only as other work ends, no schedule runs, and no pause ends; to stop work, pause"
 )
@@ -44,7 +44,7 @@ class Missing(NamedTuple):
     effect: str = ""
 
     @property
-    def told(self) -> str:
+    def sentence(self) -> str:
         """What does not run, and what that means."""
         return f"{self.what}: {self.effect}" if self.effect else self.what
 
@@ -54,7 +54,7 @@ class Missing(NamedTuple):
         return f"{self.what.upper()}: {self.effect}" if self.effect else self.what.upper()
 
     def __str__(self) -> str:
-        return f"{self.told}; start one: {self.start}"
+        return f"{self.sentence}; start one: {self.start}"
 
 
 @dataclass(frozen=True, slots=True)
