@@ -14,6 +14,7 @@ from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, re
 from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import age, counted
+from rsvpq.wiring.in_force import DISPATCHER
 
 LimitedScope = Literal["server", "mailbox"]
 
@@ -37,8 +38,17 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
     values = {"for": None if for_s is None else f"{for_s:g} s"}
     action = context.action("pause", scope, name, why=why, values=values)
     context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
-    ends = "" if for_s is None else f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
-    return f"paused: {scope} {name}".rstrip() + ends + by_ledger
+    return f"paused: {scope} {name}".rstrip() + _planned_end(context, for_s) + by_ledger
+
+
+def _planned_end(context: LedgerContext, for_s: float | None) -> str:
+    """Say when a pause ends, and if nobody is there to end it."""
+    if for_s is None:
+        return ""
+    ends = f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
+    if context.lanes.registrations.alive_anywhere("dispatcher"):
+        return ends
+    return f"{ends}, or longer: no dispatcher runs, and only one lifts it; start one: {DISPATCHER}"
 
 
 def _regrouped(context: LedgerContext, group: str) -> str:
