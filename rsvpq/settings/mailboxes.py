@@ -74,7 +74,7 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
     :raises ConfigError: with all problems in the file.
     """
     report = _Report(str(path))
-    rows = _rows(read_text(path, "correct the path"), report)
+    rows = _rows(read_text(path, "create it, or correct mailboxes in the settings"), report)
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
     if report.problems:  # with a wrong header every row would be wrong
         raise ConfigError(report.problems, _MOST_SHOWN)

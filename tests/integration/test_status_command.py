@@ -166,6 +166,32 @@ def test_a_broken_list_does_not_hide_the_status(installation: Installation, lane
     assert json.loads(ended.stdout)["servers"]["mail1"]["mailboxes"] == 1
 
 
+def test_a_missing_list_is_one_that_cannot_be_read(installation: Installation, lanes: Lanes) -> None:
+    assert lanes.snapshot.known()
+    list_file = installation.directory / "mailboxes.csv"
+    list_file.unlink()
+    missing = f"{list_file}: file: cannot be read (No such file or directory); create it, or correct mailboxes"
+    shown = installation.rsvpq("status")
+    assert (shown.returncode, missing in shown.stdout, "mail2" in shown.stdout) == (0, True, True), shown
+    checked = installation.rsvpq("check")
+    assert (checked.returncode, "the list of mailboxes cannot be read" in checked.stdout) == (2, True)
+    for command in (
+        ("pause", "server", "mail1"),
+        ("resume", "server", "mail1"),
+        ("limit", "server", "mail1"),
+        ("dead",),
+        ("audit",),
+    ):
+        ended = installation.rsvpq(*command)
+        assert ended.returncode == 0, (command, ended)
+    examined = " ".join(installation.rsvpq("doctor").stdout.split())
+    assert "FAIL mailboxes" in examined
+    assert "OK worker" in examined or "FAIL worker" in examined, "the other checks go on"
+    for needs_it in (("config", "check"), ("scan", "--all"), ("mailboxes", "--json")):
+        refused = installation.rsvpq(*needs_it)
+        assert (refused.returncode, missing in refused.stderr) == (2, True), (needs_it, refused)
+
+
 def test_nobody_is_missed_before_the_first_start(installation: Installation) -> None:
     assert "NO DISPATCHER RUNS" not in installation.rsvpq("status").stdout
     assert installation.lanes().controls.configured()
