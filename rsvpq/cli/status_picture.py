@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
+from rsvpq.ops.look import worst_first
 from rsvpq.settings.revision import Revision
 from rsvpq.text import age, ago, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
@@ -58,7 +59,7 @@ def picture(
     :param height: of the terminal, in lines; None if there may be any number. What does not fit are the best servers.
     :param revision: that of the files at hand. :param part: whether it is of a part of the mailboxes of its servers.
     """
-    names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
+    names = worst_first(now.servers)
     headline, below = [*_headline(now, look, covered, revision)], [*_footer(now, part=part)]
     if height is not None:
         headline = _wrapped(headline, width)
@@ -75,12 +76,6 @@ def picture(
     if height is not None:
         below = _cut(_wrapped(below, width), height - len(headline) - len(rows) - 2)
     return Group(*map(Text, headline), *([table] if rows else []), *map(Text, below))
-
-
-def _urgency(name: str, server: ServerStatus) -> tuple[object, ...]:
-    """Return a key that puts what stands still first, then what is dead, then by lag."""
-    stands = server.paused is not None or server.held_s > 0
-    return not stands, not server.dead, -(server.lag_s or 0.0), -server.pending, name
 
 
 def _hidden(servers: int) -> Iterator[str]:

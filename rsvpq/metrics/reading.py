@@ -13,6 +13,7 @@ from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
+from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 
@@ -100,6 +101,13 @@ class InstallationReader:
             schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )
+
+    def coverage(self) -> Coverage:
+        """Read how far the scans cover the list; takes about 0.1 s for 10,000 mailboxes.
+
+        Same errors as :meth:`read`.
+        """
+        return read_coverage(self._settings, self._lanes, self._list.by_name(), self._list.problem)
 
     def _certificate_ends(self) -> dict[str, float]:
         """Return those of the configured servers: one that was removed is nobody's concern."""
