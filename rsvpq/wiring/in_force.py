@@ -57,6 +57,11 @@ class Missing(NamedTuple):
         return f"{self.sentence}; start one: {self.start}"
 
 
+def missing_worker(queue: str) -> Missing:
+    """Return what is said if no worker takes from a queue."""
+    return Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
+
+
 @dataclass(frozen=True, slots=True)
 class Rollout:
     """Live runs that are confirmed for single groups of mailboxes only.
@@ -147,7 +152,7 @@ class InForce:
             yield Missing("dispatcher", "no dispatcher runs", DISPATCHER, _WITHOUT_DISPATCHER)
         for queue in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE):
             if not self.workers[queue]:
-                yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
+                yield missing_worker(queue)
 
     def to_dict(self, revision: Revision | None = None) -> dict[str, Any]:
         """Return a JSON-ready copy.
