@@ -17,6 +17,7 @@ from rsvpq.tasks.queues import Queues
 from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
+from rsvpq.wiring.revisions import kept_settings
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
@@ -88,12 +89,8 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
     by_revision: dict[Revision, list[str]] = {}
     for one in look.revisions:
         by_revision.setdefault(one.revision, []).append(one.name)
-        if one.problem:
-            notes.fail(
-                "revision",
-                f"{one.name} keeps {one.revision}: {one.problem}",
-                "repair that: the process tries again each second",
-            )
+    for kept in kept_settings(look.revisions):
+        notes.fail("revision", str(kept), "repair that: each process tries again every second")
     for running, names in by_revision.items():
         text = f"{', '.join(names)}: {running}"
         if running == revision:
