@@ -40,7 +40,7 @@ def examine(
         _answering(look, settings, notes)
         _processes(look, notes)
         _revisions(lanes, look, revision, notes)
-        if not look.dispatchers:
+        if not look.dispatchers and not any(look.workers.values()):  # one that runs uses the ledger now
             _last_used(lanes, notes)
         status = lanes.snapshot.status()
         lengths = [f"{name} {queues.length(name)}" for name in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE)]

@@ -253,6 +253,9 @@ def test_a_ledger_that_nobody_uses_is_reported_with_the_time_of_its_controls(
     for key in redis.scan_iter("{rsvpq}:alive:*"):
         redis.delete(key)
     redis.zadd("{rsvpq}:hosts:dispatcher", {"here": 1_800_000_000, "there": 1_800_000_060})
+    assert "ledger" not in examined.examine().checks(PROCESSES), "workers use it, only the dispatchers are gone"
+    for key in redis.scan_iter("{rsvpq}:crew:*"):
+        redis.delete(key)
     found = examined.examine().one(PROCESSES, "ledger")
     assert (found.level, found.text.partition(":")[0]) == (Level.WARN, "last used 2027-01-15 08")
     assert "pauses, limits and the confirmation are as they were then" in found.text
