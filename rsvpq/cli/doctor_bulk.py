@@ -10,7 +10,7 @@ from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.rights import ProbedMailbox, ProbeSummary, probed_mailbox
-from rsvpq.ops.scans import Selection
+from rsvpq.ops.scans import Selection, look_action
 from rsvpq.text import printable
 
 
@@ -26,7 +26,7 @@ def probe_all(
     if not chosen:
         raise click.UsageError("no mailbox of the list is in that group on that server")
     arguments = {"mailboxes": [one.name for one in chosen]} if servers else selection.arguments(chosen)
-    action = context.action("probe", "all", "", values={"mailboxes": len(chosen)})
+    action = look_action(context, "probe", selection, chosen, servers)
     probed: list[ProbedMailbox] = []
     by_name = {one.name: one for one in chosen}
     with interruptible(), Progress(len(chosen)) as progress:

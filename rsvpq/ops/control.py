@@ -78,7 +78,9 @@ def resume(context: LedgerContext, scope: Scope, name: str = "", reason: str = "
     name = context.resolve_name(scope, name)
     paused = context.lanes.snapshot.pause(scope, name)
     held_s, why = context.lanes.controls.held(scope, name) if scope in ("mailbox", "server") else (0.0, "")
-    context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
+    # It is recorded even if there was nothing to undo: a scan between two attempts is tried at once.
+    values = {} if paused or held_s else {"was": "not paused"}
+    context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason, values=values))
     if not (paused or held_s):
         return f"not paused: {scope} {name}".rstrip() + _other_pause(context, scope)
     lifted = f"; its hold would have lasted another {held_s:.0f} s: {why or 'no reason given'}" if held_s else ""

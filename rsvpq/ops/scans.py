@@ -121,6 +121,29 @@ def _cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequenc
     return [*found, *(f"{obstacle}; its scans wait" for obstacle in stopped)]
 
 
+def look_action(
+    context: OperatorContext, what: str, selection: Selection, chosen: Sequence[Mailbox], servers: Sequence[str] = ()
+) -> OperatorAction:
+    """Return the record of a read-only run over chosen mailboxes, for the audit: what was selected, and how many.
+
+    :param servers: those to which the selection was limited; none for all.
+    """
+    number = len(chosen)
+    if selection.group:
+        scope: Scope = "group"
+        name = selection.group
+    elif len(servers) == 1:
+        scope, name = "server", servers[0]
+    elif len(selection.names) == 1:
+        scope, name = "mailbox", chosen[0].name
+    else:
+        scope, name = "all", ""
+    values = {"mailboxes": f"{number} by name" if len(selection.names) > 1 else number}
+    if servers and scope != "server":
+        values["servers"] = " and ".join(servers)
+    return context.action(what, scope, name, values=values)
+
+
 def trigger(context: OperatorContext, kind: contract.ScanKind, arguments: Mapping[str, object]) -> str:
     """Send the task that offers a scan to each of the mailboxes.
 
