@@ -1,7 +1,7 @@
 """Pause, resume and limit lanes at run time."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -203,16 +203,21 @@ def limit(context: OperatorContext, scope: LimitedScope, name: str, given: Given
     configured, found = context.lanes.snapshot.limits(scope, name)
     before = found or Override()
     after = given.over(before)
-    context.lanes.controls.limit(
-        scope,
-        name,
-        rate=Rate.parse(after.rate) if after.rate else None,
-        burst=after.burst,
-        concurrency=after.concurrency,
-        action=context.action("limit", scope, name, why=reason, values=given.values),
-    )
+    same = replace(after, by=before.by, age_s=before.age_s) == before
+    if same:  # whoever has set them stays the one who has
+        values = {**given.values, "was": "the same"}
+        context.lanes.controls.log_action(context.action("limit", scope, name, why=reason, values=values))
+    else:
+        context.lanes.controls.limit(
+            scope,
+            name,
+            rate=Rate.parse(after.rate) if after.rate else None,
+            burst=after.burst,
+            concurrency=after.concurrency,
+            action=context.action("limit", scope, name, why=reason, values=given.values),
+        )
     binding = _binding(context, name, after.rate) if scope == "mailbox" and after.rate else ""
-    return f"{scope} {name}: {_changes(configured, before, after)}{binding}"
+    return f"{scope} {name}: {_changes(configured, before, after)}{'; nothing is changed' if same else ''}{binding}"
 
 
 def _binding(context: OperatorContext, mailbox: str, rate: str) -> str:

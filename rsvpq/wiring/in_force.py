@@ -17,11 +17,11 @@ from rsvpq.text import counted, printable
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
-#: How a worker of each queue is started.
+#: How a worker of each queue is started, with a name of its own: two workers of a host must not have the same.
 STARTS: Mapping[str, str] = {
-    contract.SCAN_QUEUE: "celery -A producer.app worker -Q scan -P threads",
-    contract.ANSWER_QUEUE: "celery -A workers.app worker -Q answer -P threads",
-    contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
+    contract.SCAN_QUEUE: "celery -A producer.app worker -Q scan -n scan@%h -P threads -c 8",
+    contract.ANSWER_QUEUE: "celery -A workers.app worker -Q answer -n answer@%h -P threads -c 16",
+    contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -n ops@%h -P threads -c 2",
 }
 DISPATCHER = "python -m producer.dispatcher"
 #: What does not happen without a dispatcher. Each end of an item still releases others, so this does not stop work.

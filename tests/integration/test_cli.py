@@ -22,6 +22,7 @@ from rsvpq.audit.record import operator
 from rsvpq.lanes import Ending, Item, Lanes
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
+from rsvpq.wiring.in_force import STARTS
 from testbed.processes import free_port
 from testbed.queue_server import queue_server
 from tests.support.installation import PASSWORD, Installation, queued, report_processes
@@ -338,7 +339,7 @@ def test_a_scan_that_nobody_will_run_is_warned_about(installation: Installation,
         "no worker takes from the queue answer",
     ]
     report_processes(lanes, "answer")
-    expected = "no worker takes from the queue scan; start one: celery -A producer.app worker -Q scan -P threads\n"
+    expected = f"no worker takes from the queue scan; start one: {STARTS['scan']}\n"
     assert installation.rsvpq(kind, "adele").stderr == expected
 
 

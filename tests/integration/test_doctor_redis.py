@@ -15,6 +15,7 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.tasks import contract
+from rsvpq.wiring.in_force import STARTS
 from rsvpq.wiring.revisions import LiveSettings
 from testbed.processes import free_port, until
 from testbed.queue_server import QueueServer, queue_server
@@ -233,7 +234,7 @@ def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInsta
     needed = ("dispatcher", "worker scan", "worker answer")
     before = examined.examine()
     assert [before.level(PROCESSES, name) for name in needed] == [Level.FAIL] * 3
-    assert before.one(PROCESSES, "worker scan").remedy.endswith("celery -A producer.app worker -Q scan -P threads")
+    assert before.one(PROCESSES, "worker scan").remedy.endswith(STARTS["scan"])
     lanes.registrations.report("dispatcher", "other", 4711, 3600)
     redis: Any = lanes.namespace.redis
     redis.zadd(f"{lanes.namespace.prefix}:alive:dispatcher:other", {4712: time.time() - 1})
