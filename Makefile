@@ -63,10 +63,11 @@ types: $(VENV)/dev.stamp
 layers: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 
-# Two tests need programs that no Python package brings: a browser to look at Flower, and redis-cli for a health check
-# of docker-compose.yml. They are skipped if these are missing, but never in CI, which may install them.
+# Some tests need programs that no Python package brings: a browser to look at Flower, redis-cli for a health check of
+# docker-compose.yml, and a Redis with TLS, which redis-check-rdb is under another name. They are skipped if these are
+# missing, but never in CI, which may install them.
 programs:
-	@[ -z "$$CI" ] || { command -v chromium && command -v redis-cli; } >/dev/null || \
+	@[ -z "$$CI" ] || { command -v chromium && command -v redis-cli && command -v redis-check-rdb; } >/dev/null || \
 	  { apt-get update -qq && apt-get install -y -qq chromium redis-tools >/dev/null; }
 
 # The stamps share one environment: the development lock contains the demo's, and the benchmarks' lock contains both.

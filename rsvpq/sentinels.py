@@ -37,10 +37,31 @@ class Sentinels(Sentinel):
                 why.append(f"{sentinel_name(sentinel)}: {error}")
                 continue
             if state and _is_up(state):
-                self.sentinels = [sentinel, *(other for other in known if other is not sentinel)]
+                self._ask_first(sentinel)
                 return state["ip"], state["port"]
             why.append(f"{sentinel_name(sentinel)}: {'it is down' if state else 'does not know the service'}")
         raise MasterNotFoundError(f"no sentinel names the primary of {service_name!r}: {'; '.join(why)}")
+
+    def can_elect(self, service_name: str) -> bool | None:
+        """Return whether a sentinel knows enough others for a failover; None if no sentinel permits the question.
+
+        All are asked until one does: the first one may be the only one that is cut off from the others.
+        """
+        refused = False
+        for sentinel in self.sentinels:
+            try:
+                sentinel.sentinel_ckquorum(service_name)
+            except NoPermissionError:
+                refused = True
+            except RedisError:  # it is away, or knows too few
+                continue
+            else:
+                self._ask_first(sentinel)
+                return True
+        return None if refused else False
+
+    def _ask_first(self, sentinel: Redis) -> None:
+        self.sentinels = [sentinel, *(other for other in self.sentinels if other is not sentinel)]
 
 
 def _is_up(state: Mapping[str, Any]) -> bool:

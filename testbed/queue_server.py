@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import BusyLoadingError
@@ -30,11 +32,43 @@ def server_binary() -> str:
     return str(get_binary_path())
 
 
+@dataclass(frozen=True, slots=True)
+class ServerTls:
+    """TLS on the only port of a server, for replication too.
+
+    :param binary: a server that is built with TLS, which the embedded one is not.
+    :param certificate: the server's, with its key in the same file. :param authority: who has signed it, and those of
+        clients. :param requires_certificate: whether a client needs one.
+    """
+
+    binary: Path
+    certificate: Path
+    authority: Path
+    requires_certificate: bool = False
+
+    def lines(self, port: int) -> list[str]:
+        """Return the lines of the configuration, of a sentinel too."""
+        return [
+            "port 0",
+            f"tls-port {port}",
+            f'tls-cert-file "{self.certificate}"',
+            f'tls-key-file "{self.certificate}"',
+            f'tls-ca-cert-file "{self.authority}"',
+            f"tls-auth-clients {'yes' if self.requires_certificate else 'no'}",
+            "tls-replication yes",
+        ]
+
+    def client_options(self) -> dict[str, Any]:
+        """Return the options of a client of redis-py, which shows the server's own certificate."""
+        return {"ssl_ca_certs": str(self.authority), "ssl_certfile": str(self.certificate)}
+
+
 class QueueServer:
     """A server child process on a free port of 127.0.0.1, which may be ended and started again on the same files.
 
     :param persist: whether what is written is kept in an append-only file, written through every second.
     :param extra: more lines of its configuration. :param environment: more variables for its process.
+    :param tls: how it is reached; None for a plain port.
     """
 
     def __init__(
@@ -45,16 +79,18 @@ class QueueServer:
         persist: bool = False,
         extra: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        tls: ServerTls | None = None,
     ) -> None:
         self._environment = dict(environment or {})
+        self._tls = tls
         self.port = free_port()
         self.password = password
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"{'rediss' if tls else 'redis'}://127.0.0.1:{self.port}/0"
         self._directory = directory
         self._config = directory / "queue-server.conf"
         # The password goes by file, since everybody on the machine can read a command line.
         lines = [
-            f"port {self.port}",
+            *(tls.lines(self.port) if tls else [f"port {self.port}"]),
             "bind 127.0.0.1",
             f'dir "{directory}"',
             'save ""',
@@ -74,7 +110,8 @@ class QueueServer:
         :raises PartFailed: it ended. :raises TimeoutError: it does not answer.
         """
         log = self._directory / "queue-server.log"
-        self.part = Part("queue server", [server_binary(), str(self._config)], log=log, env=self._environment)
+        binary = str(self._tls.binary) if self._tls else server_binary()
+        self.part = Part("queue server", [binary, str(self._config)], log=log, env=self._environment)
         try:
             self.part.wait_for(self._answers, "the queue server answers")
         except BaseException:
@@ -101,17 +138,6 @@ class QueueServer:
         shutil.copyfile(self._directory / "dump.rdb", file)
         return file
 
-    def restore(self, backup: Path) -> None:
-        """Replace what the server has by a backup, as an operator does (docs/deployment.md); it runs afterwards."""
-        self.part.end()
-        folder = self._directory / "appendonlydir"
-        shutil.rmtree(folder)
-        folder.mkdir()
-        # A server with an append-only file reads no other one; without it, it would start empty.
-        shutil.copyfile(backup, folder / "appendonly.aof.1.base.rdb")
-        (folder / "appendonly.aof.manifest").write_text("file appendonly.aof.1.base.rdb seq 1 type b\n")
-        self.start()
-
     def cut_append_only_file(self, size: int) -> None:
         """Let a dead server have lost what it had written beyond this size, in bytes, as in a loss of power."""
         path = self.append_only_file()
@@ -126,13 +152,18 @@ class QueueServer:
 
     def client(self) -> Redis:
         """Return a new client; replies are text."""
-        return Redis.from_url(self.url, password=self.password or None, decode_responses=True, socket_timeout=WAIT_S)
+        tls = self._tls.client_options() if self._tls else {}
+        return Redis.from_url(
+            self.url, password=self.password or None, decode_responses=True, socket_timeout=WAIT_S, **tls
+        )
 
 
 @contextmanager
-def queue_server(directory: Path, *, password: str = "", persist: bool = False) -> Iterator[QueueServer]:
+def queue_server(
+    directory: Path, *, password: str = "", persist: bool = False, tls: ServerTls | None = None
+) -> Iterator[QueueServer]:
     """Start a queue server for the length of a ``with`` block."""
-    server = QueueServer(directory, password=password, persist=persist)
+    server = QueueServer(directory, password=password, persist=persist, tls=tls)
     try:
         yield server
     finally:

@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from testbed.processes import Part, free_port, until
-from testbed.queue_server import QueueServer, server_binary
+from testbed.queue_server import QueueServer, ServerTls, server_binary
 
 SERVICE = "rsvpq-main"
 #: As whom replicas and sentinels log in: so they can be cut off from a server that all others still reach.
@@ -27,14 +27,23 @@ _ANSWER_S = 5.0
 class Sentinel:
     """One sentinel process; it writes its own configuration."""
 
-    def __init__(self, directory: Path, name: str, primary: QueueServer, quorum: int, password: str = "") -> None:
+    def __init__(
+        self,
+        directory: Path,
+        name: str,
+        primary: QueueServer,
+        quorum: int,
+        *,
+        password: str = "",
+        tls: ServerTls | None = None,
+    ) -> None:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
-        self._password = password
+        self._password, self._tls = password, tls
         self._directory, self._name = directory, name
         self._config = directory / f"{name}.conf"
         lines = [
-            f"port {self.port}",
+            *(tls.lines(self.port) if tls else [f"port {self.port}"]),
             "bind 127.0.0.1",
             f'dir "{directory}"',
             f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} {quorum}",
@@ -57,7 +66,8 @@ class Sentinel:
         :raises PartFailed: it ended. :raises TimeoutError: it does not answer.
         """
         log = self._directory / f"{self._name}.log"
-        self.part = Part(self._name, [server_binary(), str(self._config), "--sentinel"], log=log, env={})
+        binary = str(self._tls.binary) if self._tls else server_binary()
+        self.part = Part(self._name, [binary, str(self._config), "--sentinel"], log=log, env={})
         try:
             self.part.wait_for(self._answers, "the sentinel answers")
         except BaseException:
@@ -66,8 +76,9 @@ class Sentinel:
 
     def client(self) -> Redis:
         """Return a new client of the sentinel; replies are text."""
+        tls = {"ssl": True, **self._tls.client_options()} if self._tls else {}
         password = self._password or None
-        return Redis("127.0.0.1", self.port, password=password, decode_responses=True, socket_timeout=_ANSWER_S)
+        return Redis("127.0.0.1", self.port, password=password, decode_responses=True, socket_timeout=_ANSWER_S, **tls)
 
     def state(self) -> dict[str, Any]:
         """Return what it knows of the primary; empty if it cannot be asked."""
@@ -84,6 +95,7 @@ class SentinelGroup:
 
     :param servers: how many servers, the primary included. :param sentinels: how many sentinels, most of which must
         agree. :param sentinel_password: what sentinels ask of their clients. :param extra: more lines for each server.
+    :param tls: how servers and sentinels are reached; None for plain ports.
     """
 
     def __init__(
@@ -95,8 +107,10 @@ class SentinelGroup:
         password: str = "",
         sentinel_password: str = "",
         extra: Sequence[str] = (),
+        tls: ServerTls | None = None,
     ) -> None:
         self.password, self.sentinel_password = password, sentinel_password
+        self._scheme = "rediss" if tls else "redis"
         self.servers: list[QueueServer] = []
         self.sentinels: list[Sentinel] = []
         user = f"user {_WATCHER} on >{password} ~* &* +@all"
@@ -107,11 +121,11 @@ class SentinelGroup:
                 folder.mkdir()
                 follow = [f"replicaof 127.0.0.1 {self.servers[0].port}"] if number else []
                 lines = [*login, *follow, "repl-diskless-sync-delay 0", *extra]
-                self.servers.append(QueueServer(folder, password=password, persist=True, extra=lines))
+                self.servers.append(QueueServer(folder, password=password, persist=True, extra=lines, tls=tls))
             for number in range(sentinels):
-                quorum = sentinels // 2 + 1
+                quorum, name = sentinels // 2 + 1, f"sentinel-{number}"
                 self.sentinels.append(
-                    Sentinel(directory, f"sentinel-{number}", self.servers[0], quorum, sentinel_password)
+                    Sentinel(directory, name, self.servers[0], quorum, password=sentinel_password, tls=tls)
                 )
             self.wait_until_ready()
         except BaseException:
@@ -186,7 +200,7 @@ class SentinelGroup:
     def settings(self) -> str:
         """Return the lines of ``[redis]`` that lead to it, but for the passwords."""
         addresses = ", ".join(f'"{sentinel.address}"' for sentinel in self.sentinels)
-        return f'url = "redis://{SERVICE}/0"\nsentinels = [{addresses}]\n'
+        return f'url = "{self._scheme}://{SERVICE}/0"\nsentinels = [{addresses}]\n'
 
     def end(self) -> None:
         """End all processes."""

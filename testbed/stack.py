@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 
 from testbed.fork_server import ForkServer, fork_server, python_part
 from testbed.processes import WAIT_S, Part, free_port
-from testbed.queue_server import QueueServer
+from testbed.queue_server import QueueServer, ServerTls
 from testbed.sentinel import SentinelGroup
 from testbed.simulated_exchange import SimulatedExchange, World, account_file
 
@@ -73,6 +73,8 @@ class Plan:
     :param extra: more lines of the settings. :param server_extra: more lines for each server.
     :param persist: whether the queue server keeps what it has over its end. :param redis_extra: more lines for it.
     :param redis_environment: more variables for its process.
+    :param redis_tls: how it, its replica and their sentinels are reached; None for plain ports.
+    :param redis_settings: more lines of ``[redis]`` in the settings.
     :param sentinels: how many sentinels watch the queue server and its replica; 0: it is alone.
     :param forked: start programs as forks of one that has imported everything, at a fifth of the cost, and not by the
         commands that an operator would use.
@@ -97,6 +99,8 @@ class Plan:
     persist: bool = False
     redis_extra: Sequence[str] = ()
     redis_environment: Mapping[str, str] = field(default_factory=dict)
+    redis_tls: ServerTls | None = None
+    redis_settings: str = ""
     sentinels: int = 0
     forked: bool = True
     #: More arguments of the simulator.
@@ -218,6 +222,7 @@ class Stack:
             password=login,
             sentinel_password=login,
             extra=self.plan.redis_extra,
+            tls=self.plan.redis_tls,
         )
         account_file(self.directory, "redis-password", login)
         self._say(f"queue servers: {len(self.group.servers)}, sentinels: {len(self.group.sentinels)}")
@@ -232,6 +237,7 @@ class Stack:
             persist=self.plan.persist,
             extra=self.plan.redis_extra,
             environment=self.plan.redis_environment,
+            tls=self.plan.redis_tls,
         )
         self.parts["queue server"] = self.queue_server.part
         account_file(self.directory, "redis-password", self.secrets["redis"])
@@ -323,7 +329,7 @@ class Stack:
             f'mode = "{self.plan.mode}"\nmailboxes = "mailboxes.csv"\n',
             self.plan.extra,
             self.plan.policy,
-            f'[redis]\n{redis}namespace = "{self.plan.namespace}"\n',
+            f'[redis]\n{redis}namespace = "{self.plan.namespace}"\n{self.plan.redis_settings}',
             f"[limits]\n{self.plan.mailbox.as_toml()}",
         ]
         if self.plan.console:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -78,6 +79,22 @@ def shared_queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Qu
     """One queue server for all tests that need only a clean namespace; use ``redis`` for that."""
     with queue_server(tmp_path_factory.mktemp("queue-server")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def tls_server_binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Redis that is built with TLS; its absence is a failure in CI, and a skip with the reason elsewhere.
+
+    The program that checks files is the server under another name.
+    """
+    found = shutil.which("redis-check-rdb")
+    if found is None and os.environ.get("CI"):
+        pytest.fail("a Redis with TLS is missing; CI must install it (apt-get install redis-tools)")
+    if found is None:
+        pytest.skip("no Redis with TLS here (Debian: apt-get install redis-tools)")
+    binary = tmp_path_factory.mktemp("redis-with-tls") / "redis-server"
+    binary.symlink_to(found)
+    return binary
 
 
 @pytest.fixture

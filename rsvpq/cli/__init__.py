@@ -6,6 +6,7 @@ to stdout, errors and notes to stderr: docs/cli.md.
 """
 
 import errno
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -82,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked := os.environ.get(VARIABLE):
         complete(asked)
         return
+    # A list that cannot be read is said in what a command shows. The log of a process would say more than is true here:
+    # that no list is in force.
+    logging.getLogger("rsvpq.settings.mailboxes").addHandler(logging.NullHandler())
     try:
         commands(args=arguments)
     except Exception as error:

@@ -17,12 +17,12 @@ import click
 
 from rsvpq.cli import policy_check
 from rsvpq.cli.config_file import config_option
-from rsvpq.cli.documents import print_action, print_document
+from rsvpq.cli.documents import print_action, print_document, say
 from rsvpq.cli.options import json_option, who_option, why_option
 from rsvpq.cli.strict import StrictGroup
 from rsvpq.http.tls import LEGACY
 from rsvpq.lanes.limits import Limits
-from rsvpq.ops import InvalidRequest, configuration, open_context
+from rsvpq.ops import InvalidRequest, LedgerContext, configuration, open_context
 from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.settings import (
     SLOWEST_EWS,
@@ -38,6 +38,7 @@ from rsvpq.settings import (
 from rsvpq.settings.logins import read_logins
 from rsvpq.settings.mailboxes import ListedMailbox, no_such_group, read_mailboxes
 from rsvpq.text import counted, duration
+from rsvpq.wiring.revisions import Applied
 
 #: The share of threads that means no limit, in percent.
 _ALL = 100
@@ -94,23 +95,39 @@ def config_check(as_json: bool, config_file: Path | None) -> None:
 def config_apply(reason: str, no_wait: bool, who: str, as_json: bool, config_file: Path | None) -> None:
     """Bring the settings and the list of mailboxes into force in the running processes, without a restart.
 
-    Checks them first, as 'config check' does. Each process then reads its own files, and takes them up if they are the
-    same; what is under way is finished with the former ones. Keys that need a restart are refused.
+    Checks them first, as 'config check' does, and shows the same warnings. Each process then reads its own files, and
+    takes them up if they are the same; what is under way is finished with the former ones. Keys that need a restart are
+    refused.
 
     Exits with 3 if a process has not taken them up after ten seconds.
     """
     checked = check_configuration(config_file, os.environ)
     context = open_context(checked.loaded.settings, who=who)
+    more = configuration.answers_more(context)
     try:
         applied = configuration.apply(context, checked.mailboxes, reason)
     except InvalidRequest as error:
         raise click.ClickException(str(error)) from None
-    deadline = time.monotonic() + (0 if no_wait else _LONGEST_WAIT_S)
-    while not (found := configuration.uptake(context, applied)).complete and time.monotonic() < deadline:
-        time.sleep(_LOOK_S)
-    print_action("apply", _sentence(found), as_json=as_json, warnings=_kept(found), facts=_to_dict(found))
+    found = _waited(context, applied, 0 if no_wait else _LONGEST_WAIT_S)
+    left = configuration.left(context, checked.mailboxes)
+    warnings = [*map(str, checked.warnings), *more, *left, *_kept(found)]
+    print_action("apply", _sentence(found), as_json=as_json, warnings=warnings, facts=_to_dict(found))
     if not found.complete and not no_wait:
         sys.exit(3)
+
+
+def _waited(context: LedgerContext, applied: Applied, longest_s: float) -> configuration.Uptake:
+    """Wait until all processes have taken up what was applied, or never will; what Ctrl-C ends is only the wait."""
+    deadline = time.monotonic() + longest_s
+    try:
+        while True:
+            found = configuration.uptake(context, applied)
+            if found.complete or found.is_overtaken or time.monotonic() >= deadline:
+                return found
+            time.sleep(_LOOK_S)
+    except KeyboardInterrupt:
+        say(f"\ninterrupted: applied {applied.revision}, and not waited for: 'rsvpq doctor' says who runs with it")
+        sys.exit(130)
 
 
 def _sentence(found: configuration.Uptake) -> str:
@@ -120,6 +137,12 @@ def _sentence(found: configuration.Uptake) -> str:
 
 
 def _kept(found: configuration.Uptake) -> Iterator[str]:
+    if found.is_overtaken:
+        yield f"{found.newest.revision} was applied after it, and is what the processes take up"
+        return
+    for one in found.done:
+        if one.restart:
+            yield f"{one.name} goes by the former settings in this: {one.restart}; restart it"
     for one in found.kept:
         yield f"{one.name} still runs with {one.revision}{': ' if one.problem else ''}{one.problem}"
     for name in found.silent:
@@ -260,8 +283,7 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
     settings, problem = loaded.settings, loaded.origins.problem
     if settings.mode == "observe":
         yield problem(("mode",), "observe: nothing will be answered; write respond when you are ready")
-    if not settings.schedule:
-        yield problem(("schedule",), "none: scans only run when triggered; add [[schedule]] for regular ones")
+    yield from _schedules(loaded)
     if not mailboxes:
         yield Problem(str(settings.mailboxes), 0, "mailbox", "none is listed; write one in each row")
     yield from _unreachable_paces(settings, mailboxes)
@@ -279,6 +301,16 @@ def _warnings(loaded: LoadedSettings, mailboxes: Sequence[ListedMailbox]) -> Ite
         remedy = f"run {_FEWEST_SENTINELS}, and list all of them"
         yield problem(("redis", "sentinels"), f"{len(settings.redis.sentinels)}: {text}; {remedy}")
     yield from _open_secrets(loaded)
+
+
+def _schedules(loaded: LoadedSettings) -> Iterator[Problem]:
+    problem, schedules = loaded.origins.problem, loaded.settings.schedule
+    if not schedules:
+        yield problem(("schedule",), "none: scans only run when triggered; add [[schedule]] for regular ones")
+    for index, schedule in enumerate(schedules):
+        if schedule.timezone and not (schedule.cron or schedule.quiet):
+            text = "has no effect without cron or quiet; remove it, or write one of them"
+            yield problem(("schedule", index, "timezone"), text)
 
 
 def _logins(loaded: LoadedSettings) -> Iterator[Problem]:

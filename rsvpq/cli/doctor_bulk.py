@@ -19,12 +19,13 @@ def probe_all(
 ) -> None:
     """Probe every mailbox of a group (None for all) and of these servers (none for all); exit with the exit code.
 
-    :raises ConfigError: the list has no such group.
+    :raises ConfigError: the list has no such group, or is empty.
     """
     selection = Selection(group=group, everything=group is None)
     chosen = [one for one in selection.mailboxes(context.settings) if not servers or one.server in servers]
     if not chosen:
-        raise click.UsageError("no mailbox of the list is in that group on that server")
+        group_of = "" if group is None else f"in the group {group!r} "
+        raise click.UsageError(f"no mailbox of the list is {group_of}on {' or '.join(servers)}")
     arguments = {"mailboxes": [one.name for one in chosen]} if servers else selection.arguments(chosen)
     action = look_action(context, "probe", selection, chosen, servers)
     probed: list[ProbedMailbox] = []

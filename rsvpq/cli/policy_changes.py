@@ -1,11 +1,38 @@
 """Totals of a comparison of two policies: what would change, from which decision to which."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from rsvpq.ops.decision_change import DecisionChange
+from rsvpq.settings import PolicySettings
+
+
+class ChangedKey(NamedTuple):
+    """A key that says how much is answered, and not what; as text, '' where it is not given."""
+
+    key: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.before or 'none'} -> {self.after or 'none'}"
+
+
+def changed_keys(before: PolicySettings, after: PolicySettings) -> list[ChangedKey]:
+    """Return what a comparison of decisions does not show: whether and how much is answered."""
+    one, other = map(_amounts, (before, after))
+    keys = sorted(one.keys() | other.keys())
+    return [
+        ChangedKey(f"policy.{key}", one.get(key, ""), other.get(key, ""))
+        for key in keys
+        if one.get(key) != other.get(key)
+    ]
+
+
+def _amounts(policy: PolicySettings) -> dict[str, str]:
+    return {"confirmed": str(policy.confirmed).lower(), **{key: str(cap) for key, cap in policy.caps().items()}}
 
 
 class Transition(NamedTuple):
@@ -23,8 +50,9 @@ class Transition(NamedTuple):
 
 @dataclass(slots=True)
 class PolicyChanges:
-    """What all mailboxes have reported that have reported yet."""
+    """What all mailboxes have reported that have reported yet, and ``keys`` that change beside the decisions."""
 
+    keys: Sequence[ChangedKey] = ()
     mailboxes: int = 0
     messages: int = 0
     #: Messages on which the decision is the same, for another reason.
@@ -62,6 +90,8 @@ class PolicyChanges:
             yield f"the same decision for another reason: {self.other_reason}"
         if self.unreadable:
             yield f"messages that could not be read: {self.unreadable}"
+        for key in self.keys:
+            yield f"also changed, and not shown by decisions: {key}"
 
     def to_dict(self, samples: int) -> dict[str, Any]:
         """Return a JSON-ready copy.
@@ -80,4 +110,5 @@ class PolicyChanges:
             "not_compared": self.not_compared,
             "unreadable": self.unreadable,
             "changes": changes,
+            "keys": [one._asdict() for one in self.keys],
         }

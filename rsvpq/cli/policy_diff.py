@@ -16,7 +16,7 @@ from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.follow import Following, follow, interruptible, report_problems
 from rsvpq.cli.names import Name
 from rsvpq.cli.options import json_option, not_empty, timeout_option, who_option
-from rsvpq.cli.policy_changes import PolicyChanges
+from rsvpq.cli.policy_changes import PolicyChanges, changed_keys
 from rsvpq.cli.progress import Progress
 from rsvpq.cli.strict import StrictGroup
 from rsvpq.cli.tables import has_room_for_columns, is_terminal, print_block, print_fitted
@@ -31,6 +31,8 @@ from rsvpq.text import printable
 
 #: Exit codes: the policies may differ although no difference was found; and they do differ.
 _INCOMPLETE, _DIFFERS = 1, 3
+#: What is read where the file is -.
+_STDIN = Path("/dev/stdin")
 #: The cells of a sample that identify a message: mailbox, start and organizer.
 _FIRST = 3
 
@@ -72,11 +74,13 @@ def diff(
     """Show which messages the [policy] of the file NEW would decide differently than that of the settings.
 
     Scan workers read the mailboxes once, as for a dry run, and decide by both policies; nothing is changed. Of NEW only
-    the table [policy] is used. Exits with 0 if nothing would change and with 3 if something would; with 1 if nothing
-    was found to change, but not every message could be compared.
+    the table [policy] is used. Whether it confirms live runs, and other caps, are shown beside.
+
+    Exits with 0 if nothing would change and with 3 if something would; with 1 if nothing was found to change, but not
+    every message could be compared.
     """
     context = open_context(load_settings(config_file), who=who)
-    after = _load_policy(new, config_file)
+    after = _load_policy(_STDIN if str(new) == "-" else new, config_file)
     selection = Selection((), group, everything=group is None)
     chosen = selection.mailboxes(context.settings)
     found, following = _compare(context, selection, after, chosen, timeout_s)
@@ -88,7 +92,7 @@ def diff(
     if found.not_compared:
         why = "deciding on them failed, or too many of one mailbox depend on its calendar"
         say(f"{found.not_compared} messages were not compared: {why}")
-    sys.exit(_DIFFERS if found.changed else _INCOMPLETE if incomplete or found.not_compared else 0)
+    sys.exit(_DIFFERS if found.changed or found.keys else _INCOMPLETE if incomplete or found.not_compared else 0)
 
 
 def _load_policy(new: Path, config_file: Path | None) -> PolicySettings:
@@ -113,7 +117,7 @@ def _compare(
     policies = [one.model_dump(mode="json", exclude_unset=True) for one in (context.settings.policy, after)]
     action = look_action(context, "policy-diff", selection, chosen)
     arguments = {**selection.arguments(chosen), "policies": policies}
-    found = PolicyChanges()
+    found = PolicyChanges(changed_keys(context.settings.policy, after))
     with interruptible(), Progress(len(chosen)) as progress:
         following = follow(context, "compare", chosen, arguments, action, timeout_s)
         for ended in following.results():

@@ -1,5 +1,6 @@
 """``rsvpq schedule``: show when mailboxes are scanned next, and when they rest."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.options import json_option
 from rsvpq.cli.strict import StrictCommand
-from rsvpq.ops.schedules import upcoming_runs
+from rsvpq.ops.schedules import UpcomingRuns, upcoming_runs
 from rsvpq.settings import load_settings
+from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import printable
 
 
@@ -21,22 +23,35 @@ from rsvpq.text import printable
 def schedule(runs: int, as_json: bool, config_file: Path | None) -> None:
     """Show the next runs of each schedule in the settings, in its time zone, and whether its mailboxes rest now.
 
-    Reads only the settings: whether a dispatcher runs that triggers them, 'rsvpq status' shows.
+    Reads only the settings and the list of mailboxes: whether a dispatcher runs that triggers them, 'rsvpq status'
+    shows.
     """
-    found = upcoming_runs(load_settings(config_file), runs)
+    settings = load_settings(config_file)
+    found = upcoming_runs(settings, runs)
+    groups = [mailbox.group for mailbox in read_mailboxes(settings.mailboxes, settings)]
+    scanned = [len(groups) if one.group is None else groups.count(one.group) for one in found]
     if as_json:
-        print_document({"schedules": [one.to_dict() for one in found]})
+        schedules = [{**one.to_dict(), "mailboxes": number} for one, number in zip(found, scanned, strict=True)]
+        print_document({"schedules": schedules})
         return
     if not found:
         say("there are no schedules: scans only run when triggered; add [[schedule]] to the settings")
-    for one in found:
-        click.echo(printable(f"{one.scope}: {one.when}"))
+    for one, number in zip(found, scanned, strict=True):
+        title, *times = schedule_lines([one])
+        click.echo(title)
+        for line in times if number else ["  for no mailbox: the list has none there, see 'rsvpq config check'"]:
+            click.echo(line)
+
+
+def schedule_lines(schedules: Sequence[UpcomingRuns]) -> Iterator[str]:
+    """Yield the lines of the output, each time with its offset, since some local times are shown twice."""
+    for one in schedules:
+        yield printable(f"{one.scope}: {one.when}")
         if one.rests_until:
-            click.echo(f"  quiet hours now, until {_shown(one.rests_until)}")
-        for run in one.runs:
-            click.echo(f"  {_shown(run)}")
+            yield f"  quiet hours now, until {_shown(one.rests_until)}"
+        yield from (f"  {_shown(run)}" for run in one.runs)
         if not one.runs:
-            click.echo("  never: all its times are in quiet hours")
+            yield "  never: all its times are in quiet hours"
 
 
 def _shown(moment: datetime) -> str:

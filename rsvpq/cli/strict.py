@@ -22,7 +22,7 @@ class StrictCommand(click.Command):
         given = self.make_parser(ctx).parse_args(args=list(args))[2]
         for parameter, times in Counter(given).items():
             if times > 1 and isinstance(parameter, click.Option) and _takes_one_value(parameter):
-                only = f"{parameter.opts[0]} is given {times} times, and only the last one would count"
+                only = f"{'/'.join(parameter.opts)} is given {times} times, and only the last one would count"
                 raise click.UsageError(f"{only}; give it once", ctx)
         return super().parse_args(ctx, args)
 

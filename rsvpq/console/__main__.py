@@ -52,7 +52,7 @@ def main() -> int:
         ).is_answered()  # raises an error for a cluster; the rest is said by the pages
         logins = _logins(loaded)
         tls = _tls(loaded)
-        changes = _Changes(loaded.origins.file, loaded.settings)
+        changes = _Changes(loaded.origins.file)
         console = make_console(loaded.settings, logins, changes)
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
@@ -95,8 +95,8 @@ def _tls(loaded: LoadedSettings) -> ssl.SSLContext | None:
 class _Changes:
     """Says whether the file of the settings has changed since it was taken up: the pages show what these mean."""
 
-    def __init__(self, file: Path, settings: Settings) -> None:
-        self._file, self._begun_with = file, settings.console
+    def __init__(self, file: Path) -> None:
+        self._file = file
         self._taken_up, self._token = file_state(self._file), ""
         self.live: LiveSettings | None = None
 
@@ -105,7 +105,7 @@ class _Changes:
         live = self.live
         if live is not None and live.problem:
             return f"what was applied is not in force in the console: {live.problem}"
-        if live is not None and live.settings.console != self._begun_with:
+        if live is not None and live.console_has_changed:
             return f"[console] in {self._file.name} has changed: restart the console, for it still goes by the old one"
         if live is not None and live.token != self._token:
             self._taken_up, self._token = file_state(self._file), live.token
@@ -120,7 +120,7 @@ async def _serve(console: Console, begun_with: Settings, tls: ssl.SSLContext | N
     try:
         sockets = bind_sockets(port, host)
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {settings.listen}: {error}\n")
+        logger.critical("event=not-started exit=1: cannot listen on %s: %s", settings.listen, error)
         return 1
     server = HTTPServer(
         make_application(console),

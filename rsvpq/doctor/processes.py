@@ -89,6 +89,9 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
     by_revision: dict[Revision, list[str]] = {}
     for one in look.revisions:
         by_revision.setdefault(one.revision, []).append(one.name)
+        if one.restart:
+            text = f"{one.name} goes by the former settings in this: {one.restart}"
+            notes.warn("revision", text, "restart it")
     for kept in kept_settings(look.revisions):
         notes.fail("revision", str(kept), "repair that: each process tries again every second")
     for running, names in by_revision.items():
@@ -137,6 +140,8 @@ def _scans(covered: Coverage, notes: Notes) -> None:
         notes.warn("scans", covered.headline, "rsvpq mailboxes --state late; rsvpq mailboxes --state never")
     else:
         notes.ok("scans", covered.headline)
+    if covered.listed and covered.size.has_shrunk:
+        notes.warn("list", str(covered.size), "rsvpq mailboxes --state unlisted; put back what is missing")
     for cap in covered.caps:
         notes.warn("cap", str(cap), "nothing if the number falls from scan to scan; else raise that cap")
 

@@ -18,13 +18,14 @@ from rsvpq.doctor.clocks import judge_skew
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes import Lanes
 from rsvpq.mail.checks import Stopwatch
+from rsvpq.redis_tls import what_and_remedy
 from rsvpq.settings import ConfigError, RedisSettings, Settings
 from rsvpq.settings.usable_redis import REMEDY, ClusterRefused
 
 _OLDEST, _RECOMMENDED = (6, 2), (7, 0)
 _SLOW_PING_MS = 20.0
 _PINGS = 5
-_REMEDY = "start Redis, or correct [redis] url and password_file"
+_REMEDY = "start Redis, or correct [redis] url (rediss:// if Redis requires TLS) and password_file"
 
 
 def examine(redis: Redis, lanes: Lanes, settings: Settings, notes: Notes) -> float | None:
@@ -77,7 +78,8 @@ def _reached(redis: Any, settings: RedisSettings, notes: Notes) -> Mapping[str, 
     except NoPermissionError as error:
         notes.fail("reachable", f"{settings.place}: {error}", "allow this user +ping and +info")
     except RedisError as error:
-        notes.fail("reachable", f"{settings.place}: {error}", _REMEDY)
+        what, remedy = what_and_remedy(error, _REMEDY)
+        notes.fail("reachable", f"{settings.place}: {what}", remedy)
     else:
         ms = statistics.median(pings)
         if ms > _SLOW_PING_MS:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from rsvpq.doctor.results import Notes
 from rsvpq.lanes.reading import number_of
+from rsvpq.redis_tls import what_and_remedy
 from rsvpq.sentinels import sentinel_name
 from rsvpq.settings import RedisSettings
 from rsvpq.settings.redis_client import make_redis_at, make_sentinels
@@ -34,7 +35,8 @@ def examine(settings: RedisSettings, notes: Notes) -> None:
         try:
             state = sentinel.sentinel_masters().get(settings.service)
         except RedisError as error:
-            notes.warn("sentinel", f"{name}: {error}", "start it, or correct [redis] sentinels and its password")
+            what, remedy = what_and_remedy(error, "start it, or correct [redis] sentinels and its password")
+            notes.warn("sentinel", f"{name}: {what}", remedy)
             continue
         if state is None:
             notes.fail("sentinel", f"{name} does not know {settings.service}", "correct the host in [redis] url")
@@ -122,7 +124,8 @@ def _replica(
         with make_redis_at(settings, address, timeout_s=_TIMEOUT_S) as redis:
             info: dict[str, Any] = redis.info()
     except RedisError as error:
-        notes.fail("replica", f"{name}: {error}", "it must take the password and the TLS of the primary")
+        what, remedy = what_and_remedy(error, "it must take the password and the TLS of the primary")
+        notes.fail("replica", f"{name}: {what}", remedy)
         return
     if link != "ok":
         notes.warn("replica", f"{name} does not follow the primary now", "check its log, masterauth and the network")

@@ -8,6 +8,7 @@ import warnings
 from functools import cache
 from typing import Literal
 
+from rsvpq.certificates import refusal
 from rsvpq.http.deadlines import TlsSocket
 from rsvpq.mail.errors import BUSY_DELAY_S
 
@@ -27,20 +28,6 @@ LEGACY: frozenset[MinimumVersion] = frozenset({"1.0", "1.1"})
 #: ssl.OP_LEGACY_SERVER_CONNECT of Python 3.12: OpenSSL 3 needs it for servers without RFC 5746, such as Windows 2003.
 _LEGACY_SERVER_CONNECT = 0x4
 
-# OpenSSL, include/openssl/x509_vfy.h.in: X509_V_ERR_*
-_CA_REMEDY = "add the certificate of its authority to ca_bundle"
-_CERTIFICATE_REASONS = {
-    9: "is not valid yet; check the clocks of both machines",
-    10: "has expired; renew it on the server",
-    18: f"is self-signed; {_CA_REMEDY}",
-    19: f"is from an untrusted authority (self-signed); {_CA_REMEDY}",
-    20: f"is from an unknown authority; {_CA_REMEDY}",
-    21: f"is from an unknown authority; {_CA_REMEDY}",
-    62: "is for another host; use the name in the certificate as the url",
-    64: "is for another address; use the name in the certificate as the url",
-    66: "has a key that is too short; renew it on the server",
-    68: "is signed with a digest that is too weak; renew it on the server",
-}
 #: OpenSSL's reasons for a handshake that failed because client and server have no version or cipher in common.
 _NOTHING_IN_COMMON = {
     "DH_KEY_TOO_SMALL",
@@ -89,9 +76,7 @@ def handshake_failure(error: OSError) -> tuple[str, float]:
     Old servers just close the connection if there is no version or cipher in common.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        unknown = f"cannot be verified ({error.verify_message})"
-        text = f"the server's certificate {_CERTIFICATE_REASONS.get(error.verify_code, unknown)}"
-        return text, CERTIFICATE_DELAY_S
+        return refusal(error, bundle="ca_bundle", host="the url"), CERTIFICATE_DELAY_S
     reason = getattr(error, "reason", "")
     if reason in _NOTHING_IN_COMMON:
         text = "the server offers no allowed TLS version or cipher; update it, or lower tls_minimum"

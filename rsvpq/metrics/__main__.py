@@ -128,7 +128,7 @@ def main() -> int:
     try:
         server = make_server(address, reader)
     except OSError as error:
-        sys.stderr.write(f"cannot listen on {address[0]}:{address[1]}: {error}\n")
+        logger.critical("event=not-started exit=1: cannot listen on %s:%s: %s", *address, error)
         return 1
     live = live_settings(settings, make_list(settings), lambda applied, _: reader.renew(applied))
     watch = SettingsWatch(live, "metrics")

@@ -117,6 +117,9 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     yield _gauge("rsvpq_confirmed", about, confirmed, "group")
     about = "Whether the list of mailboxes can be read in its present state."
     yield _gauge("rsvpq_list_readable", about, [((), reading.list_readable)])
+    if reading.size is not None:
+        yield _gauge("rsvpq_listed_mailboxes", "Mailboxes of the list.", [((), reading.size.listed)])
+        yield _gauge("rsvpq_left_mailboxes", "Mailboxes that left the list within a week.", [((), reading.size.left)])
     modes = [([mode], mode == reading.mode) for mode in ("observe", "respond")]
     yield _gauge("rsvpq_mode", "1 for the mode of the settings.", modes, "mode")
     workers = [([queue], len(found)) for queue, found in force.workers.items()]
@@ -148,6 +151,8 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     if reading.missing_replicas is not None:
         about = "Replicas that a failover or an intent needs and Redis lacks; 0 without sentinels."
         yield _gauge("rsvpq_redis_missing_replicas", about, [((), reading.missing_replicas)])
+    about = "Whether the sentinels could name another primary; 1 without sentinels."
+    yield _gauge("rsvpq_redis_can_elect", about, [((), reading.can_elect is not False)])
     if reading.memory is not None:
         yield _gauge("rsvpq_redis_memory_bytes", "Memory that Redis uses.", [((), reading.memory.used)])
     if reading.memory is not None and reading.memory.most:  # 0 stands for no limit, and would divide to infinity

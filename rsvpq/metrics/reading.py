@@ -11,9 +11,10 @@ from rsvpq.health.register import impatient_redis
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
+from rsvpq.settings.redis_client import make_sentinels
 from rsvpq.tasks.queues import Queues
 from rsvpq.wiring import make_list
-from rsvpq.wiring.coverage import Coverage, read_coverage
+from rsvpq.wiring.coverage import Coverage, ListSize, read_coverage, read_list_size
 from rsvpq.wiring.in_force import STARTS, InForce, in_force
 
 
@@ -31,9 +32,12 @@ class Reading:
 
     :param groups: the number of mailboxes in each group of the list in force; None if there is none.
     :param list_readable: whether the list can be read in its present state; if not, an earlier one may be in force.
+    :param size: how many it has, and how many have left it; None as ``groups``.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
     :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
         ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
+    :param can_elect: whether the sentinels could name another primary; None without sentinels, or if they do not permit
+        the question.
     :param schedule_s: the longest interval of the schedules, in seconds; None if none of them is for all mailboxes, so
         that some mailboxes may rightly never be scanned.
     :param certificate_ends: by server, when its certificate ends, in seconds since the epoch, as workers have seen it.
@@ -43,10 +47,12 @@ class Reading:
     force: InForce
     groups: Mapping[str, int] | None
     list_readable: bool
+    size: ListSize | None
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
     missing_replicas: int | None
+    can_elect: bool | None
     schedule_s: float | None
     certificate_ends: Mapping[str, float] = field(default_factory=dict)
 
@@ -63,6 +69,7 @@ class InstallationReader:
         self._lanes = Lanes(self._redis, settings.redis.namespace)
         self._queues = Queues(self._redis, settings.redis.namespace)
         self._list = make_list(settings)
+        self._sentinels = make_sentinels(settings.redis) if settings.redis.sentinels else None
 
     def renew(self, settings: Settings) -> None:
         """Go on with other settings, on the same Redis."""
@@ -81,6 +88,8 @@ class InstallationReader:
     def close(self) -> None:
         """Close the connections to Redis; a later call opens new ones."""
         self._redis.close()
+        for sentinel in self._sentinels.sentinels if self._sentinels else ():
+            sentinel.close()
 
     def read(self) -> Reading:
         """Read everything.
@@ -92,12 +101,14 @@ class InstallationReader:
         return Reading(
             status=self._lanes.snapshot.status(),
             force=in_force(settings, self._lanes, self._list),
-            groups=self._list.groups(),
+            groups=(groups := self._list.groups()),
             list_readable=not self._list.problem,
+            size=None if groups is None else read_list_size(self._lanes, self._list.names()),
             mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
             missing_replicas=self._missing_replicas(),
+            can_elect=self._sentinels.can_elect(settings.redis.service) if self._sentinels else None,
             schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )

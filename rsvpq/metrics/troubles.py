@@ -48,13 +48,14 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
     found = [
         *_processes(reading),
         *_list(reading),
+        *_size(reading),
         *_lag(reading, lag_warning_s, lag_critical_s),
         *_answers(reading),
         *_settings(reading),
         *_servers(reading),
         *_certificates(reading),
         *_memory(reading),
-        *_replicas(reading),
+        *_failover(reading),
     ]
     yield from sorted(found, key=lambda trouble: -trouble.severity)
 
@@ -67,6 +68,13 @@ def _processes(reading: Reading) -> Iterator[Trouble]:
 def _list(reading: Reading) -> Iterator[Trouble]:
     if not reading.list_readable:  # whether or not this process has an earlier one in force: others may have none
         yield Trouble(Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'")
+
+
+def _size(reading: Reading) -> Iterator[Trouble]:
+    if reading.size and not reading.size.listed:
+        yield Trouble(Severity.CRITICAL, "the list of mailboxes is empty, so nothing is scanned")
+    elif reading.size and reading.size.has_shrunk:
+        yield Trouble(Severity.WARNING, f"{reading.size}, see 'rsvpq mailboxes --state unlisted'")
 
 
 def _lag(reading: Reading, warning_s: float, critical_s: float) -> Iterator[Trouble]:
@@ -120,7 +128,10 @@ def _is_held_long(server: ServerStatus) -> bool:
     return server.held_s > 0 and max(server.held_s, waited_s) > LONG_HOLD_S
 
 
-def _replicas(reading: Reading) -> Iterator[Trouble]:
+def _failover(reading: Reading) -> Iterator[Trouble]:
+    if reading.can_elect is False:
+        text = "too few sentinels of Redis are left to name another primary, see 'rsvpq doctor'"
+        yield Trouble(Severity.WARNING, text)
     if reading.missing_replicas:
         yield Trouble(Severity.WARNING, f"Redis lacks {reading.missing_replicas} of its replicas, see 'rsvpq doctor'")
 

@@ -141,9 +141,9 @@ def unconfirmed(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:
     """Return in which of the chosen mailboxes nothing is answered, in words; '' if requests are answered in each."""
     look, mailboxes = in_force(context.settings, context.lanes), list(chosen)
     without = sum(not look.answers(mailbox.group) for mailbox in mailboxes)
-    if without == len(mailboxes):
-        return "here"
-    return f"in the groups of {without} of these {counted(len(mailboxes), 'mailbox')}" if without else ""
+    if not without:
+        return ""
+    return "here" if without == len(mailboxes) else f"in the groups of {without} of these {len(mailboxes)} mailboxes"
 
 
 def remarks(context: OperatorContext, chosen: Iterable[Mailbox]) -> str:

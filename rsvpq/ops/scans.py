@@ -9,7 +9,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import confirmation
 from rsvpq.ops.context import InvalidRequest, OperatorContext
 from rsvpq.ops.mailboxes import obstacles
-from rsvpq.settings import Settings
+from rsvpq.settings import ConfigError, Problem, Settings
 from rsvpq.settings.mailboxes import read_mailboxes, select
 from rsvpq.tasks import contract
 from rsvpq.text import counted
@@ -44,9 +44,13 @@ class Selection:
     def mailboxes(self, settings: Settings) -> Sequence[Mailbox]:
         """Return the selected mailboxes of the list.
 
-        :raises ConfigError: a name or the group is not in the list.
+        :raises ConfigError: a name or the group is not in the list, or the list is empty.
         """
-        return select(read_mailboxes(settings.mailboxes, settings), names=self.names, group=self.group)
+        chosen = select(read_mailboxes(settings.mailboxes, settings), names=self.names, group=self.group)
+        if not chosen:
+            text = "none is listed, so there is nothing to choose from; write one in each row"
+            raise ConfigError([Problem(str(settings.mailboxes), 0, "mailbox", text)])
+        return chosen
 
     def arguments(self, mailboxes: Sequence[Mailbox]) -> dict[str, object]:
         """Return the arguments of the task; for a group or for all mailboxes, the task finds the names itself."""
@@ -60,7 +64,7 @@ def scan(context: OperatorContext, scope: Scope, name: str, reason: str) -> list
 
     :returns: sentences for the operator: what was done, and why it may wait, or answer nothing.
     :raises InvalidRequest: the scope or the name is wrong, or no mailbox of the list is on the server.
-    :raises ConfigError: the list has no such mailbox, or no mailbox in such a group.
+    :raises ConfigError: the list has no such mailbox, no mailbox in such a group, or none at all.
     """
     name = context.resolve_name(scope, name)
     names, group = (name,) if scope == "mailbox" else (), name if scope == "group" else None
@@ -69,7 +73,7 @@ def scan(context: OperatorContext, scope: Scope, name: str, reason: str) -> list
     if scope == "server":
         chosen = [mailbox for mailbox in chosen if mailbox.server == name]
     if not chosen:
-        raise InvalidRequest(f"no mailbox of the list is on the server {name!r}" if name else "the list is empty")
+        raise InvalidRequest(f"no mailbox of the list is on the server {name!r}")
     if scope == "server":
         selection = Selection(tuple(mailbox.name for mailbox in chosen))
     context.lanes.controls.log_action(

@@ -155,10 +155,20 @@ def _choose_file(config: Path | None, environ: Mapping[str, str]) -> Path:
     named = environ.get(CONFIG_VARIABLE)
     if named is None:
         return _DEFAULT_FILE
-    if not Path(named).is_file():
-        text = f"there is no file {named!r}; correct the path, or unset the variable"
+    if not os.path.isfile(named):  # noqa: PTH113 - Path.is_file() raises an error for a folder that may not be searched
+        text = f"{_why_no_file(named)}; correct the path, or unset the variable"
         raise ConfigError([Problem(ENVIRONMENT, 0, CONFIG_VARIABLE, text)])
     return Path(named)
+
+
+def _why_no_file(named: str) -> str:
+    try:
+        Path(named).stat()
+    except FileNotFoundError:
+        return f"there is no file {named!r}"
+    except OSError as error:
+        return f"{named!r} cannot be read ({error.strerror})"
+    return f"{named!r} is not a regular file"
 
 
 def _parse(file: Path, text: str) -> dict[str, Any]:
@@ -169,6 +179,9 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
     except ValueError:  # Python reads no number with more than 4300 digits, and does not say where it stands
         text = "one has more digits than any number here; write one such as 4"
         raise ConfigError([Problem(str(file), 0, "number", text)]) from None
+    except RecursionError:
+        problem = Problem(str(file), 0, "text", "is nested too deeply; write each table with a header of its own")
+        raise ConfigError([problem]) from None
     position = _TOML_POSITION.search(message)
     line, column = (position["line"], position["column"]) if position else (None, None)
     what = _TOML_POSITION.sub("", message)

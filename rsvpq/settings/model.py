@@ -177,6 +177,14 @@ class Schedule(_Table):
         zone = "" if self.cron else f" ({self.timezone})"
         return when + jitter + (f", quiet {', '.join(self.quiet)}{zone}" if self.quiet else "")
 
+    @field_validator("every")
+    @classmethod
+    def _not_all_the_time(cls, every: Duration | None) -> Duration | None:
+        """Refuse an interval whose scans would only find that those before them still run."""
+        if every is not None and every.seconds < 1:
+            raise ValueError(f"{every} is shorter than a second; write 1s or more, such as 15m")
+        return every
+
     @field_validator("cron")
     @classmethod
     def _one_of_two(cls, cron: str | None, info: ValidationInfo) -> str | None:

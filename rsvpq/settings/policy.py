@@ -203,6 +203,14 @@ class PolicySettings(Table):
         is_own = own.most_answers_per_scan is not None
         return AnswerCaps(per_scan, self.most_answers_per_run, own.most_answers_per_run, is_own)
 
+    def caps(self) -> dict[str, int]:
+        """Return all caps by their keys below ``policy``; of groups those that are given."""
+        caps = {key: getattr(self, key) for key in GroupCaps.key_names()}
+        for group, own in self.groups.items():
+            given = own.model_dump(exclude_none=True)
+            caps |= {f"groups.{group}.{key}": value for key, value in given.items()}
+        return caps
+
     @field_validator("rules")
     @classmethod
     def _require_unique_names(cls, rules: tuple[RuleSettings, ...]) -> tuple[RuleSettings, ...]:

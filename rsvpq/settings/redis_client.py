@@ -10,6 +10,7 @@ from redis import Redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
+from rsvpq import redis_tls
 from rsvpq.lanes import LENIENT
 from rsvpq.sentinels import PrimaryConnection, PrimaryTlsConnection, Sentinels
 from rsvpq.settings.redis_settings import RedisSettings
@@ -102,8 +103,14 @@ def _options(settings: RedisSettings, retries: int, timeout_s: float, connect_ti
         "retry": Retry(ExponentialWithJitterBackoff(base=0.1, cap=2), retries),
         "max_connections": _CONNECTIONS,
         "redis_connect_func": partial(connect_if_usable, settings.place, settings.namespace),
-        **settings.tls,
+        **_tls(settings),
     }
+
+
+def _tls(settings: RedisSettings) -> dict[str, Any]:
+    if settings.tls:
+        redis_tls.patch_redis_py()
+    return settings.tls
 
 
 def _user(settings: RedisSettings) -> str | None:
@@ -127,5 +134,5 @@ def sentinel_options(settings: RedisSettings) -> dict[str, Any]:
         "socket_timeout": _SENTINEL_S,
         "socket_connect_timeout": _SENTINEL_S,
         "retry": None,  # the next one is asked instead; and Celery shows its options as JSON
-        **({"ssl": True, **settings.tls} if settings.tls else {}),
+        **({"ssl": True, **_tls(settings)} if settings.tls else {}),
     }

@@ -51,7 +51,7 @@ class RedisSettings(Table):
 
     @property
     def tls(self) -> dict[str, Any]:
-        """The TLS options for redis-py and kombu; empty without TLS. Certificates are always verified."""
+        """The TLS options for redis-py and kombu; empty without TLS. The rest is in :mod:`rsvpq.redis_tls`."""
         if not self.url.startswith("rediss:"):
             return {}
         files = {
@@ -60,10 +60,7 @@ class RedisSettings(Table):
             "ssl_keyfile": self.certificate_key,
         }
         return {
-            "ssl_cert_reqs": ssl.CERT_REQUIRED,
-            "ssl_check_hostname": True,
-            # Python 3.13 refuses by it what 3.12 accepts: certificates whose form is of before RFC 5280.
-            "ssl_exclude_verify_flags": [ssl.VerifyFlags.VERIFY_X509_STRICT],
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,  # Celery's result backend wants to be told
             **{name: str(file) for name, file in files.items() if file is not None},
         }
 

@@ -1,6 +1,7 @@
 """The Celery app: its settings, and the publishing of released items."""
 
 import logging
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from kombu.exceptions import KombuError
 from kombu.transport.redis import PRIORITY_STEPS, Channel
 from redis import RedisError
 
+from rsvpq import redis_tls
 from rsvpq.lanes import Release
 from rsvpq.tasks import broker, contract
 from rsvpq.tasks.events import BatchedEvents
@@ -26,6 +28,13 @@ RESULT_EXPIRES_S = 3600
 #: Characters of a subject that are passed to a task: enough to search for it in Flower.
 SUBJECT_LENGTH = 120
 
+#: After 30 s without a packet three probes follow, 5 s apart, as redis-py has it by default. Kombu has two hours of the
+#: kernel, in which Flower would wait for events on a connection that lost all packets. Not every system has all three.
+_KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}.items()
+    if hasattr(socket, name)
+}
 
 #: Kombu's keys other than the queues, with the type of each; and the prefixes of its keys for each exchange.
 _BOOKKEEPING = {
@@ -70,6 +79,7 @@ _TRANSPORT: Mapping[str, Any] = {
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
+    "socket_keepalive_options": _KEEPALIVE,
     "health_check_interval": 10,
     "visibility_timeout": 3600,
 }
@@ -145,6 +155,8 @@ def make_celery(  # noqa: PLR0913 - one keyword for each thing that a root or it
     :param sentinels: who knows the primary; then the host in ``redis_url`` is not read.
     """
     broker.install()
+    if tls:
+        redis_tls.patch_redis_py()
     url = with_password(redis_url, password)
     broker_url, backend_url = (sentinels.broker_url(url), sentinels.backend_url(url)) if sentinels else (url, url)
     app = Celery(

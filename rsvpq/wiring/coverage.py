@@ -4,11 +4,11 @@ A mailbox that no scan has reached, and a request that waits behind a cap, chang
 are empty otherwise. ``rsvpq status`` and ``rsvpq doctor`` say both.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from math import inf, isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.last_scans import LastScan
@@ -18,6 +18,32 @@ from rsvpq.text import age, counted, duration
 
 #: A scan is late when the last one is older than so many periods of its schedule: that of one period may still run.
 LATE_PERIODS = 2
+#: A mailbox has left the list recently for a week: long enough for somebody to notice that it is not scanned any more.
+_RECENTLY_S = 7 * 86_400.0
+#: A list has shrunk when recently more have left it than this part of what it has: one that was cut looks like that.
+MOST_LEFT = 0.1
+
+
+class ListSize(NamedTuple):
+    """The size of the list: how many mailboxes it has, and how many others have recently left it."""
+
+    listed: int
+    left: int
+
+    @property
+    def has_shrunk(self) -> bool:
+        """Whether so many mailboxes have left the list that it may have been cut."""
+        return self.left > MOST_LEFT * self.listed
+
+    def __str__(self) -> str:
+        has = "has" if self.left == 1 else "have"
+        return f"{counted(self.left, 'mailbox')} {has} left the list within a week, and {self.listed} are in it"
+
+
+def read_list_size(lanes: Lanes, listed: Collection[str]) -> ListSize:
+    """Look how many mailboxes to which a scan was ever offered have recently left the list of these names."""
+    gone = lanes.snapshot.mailboxes(lanes.snapshot.known().difference(listed))
+    return ListSize(len(listed), sum((one.unlisted_s or 0.0) <= _RECENTLY_S for one in gone.values()))
 
 
 class Periods:
@@ -57,6 +83,7 @@ class Coverage:
     Of the ``listed`` mailboxes, ``scheduled`` ones are in a schedule. Of these, ``in_time`` were scanned within the
     last period of their schedule, ``late`` not within the last two, and ``never`` not at all. ``scanned`` were ever
     scanned, by a schedule or not. The periods are the shortest and the longest in seconds; None without a schedule.
+    ``left`` others have left the list recently.
     ``problem`` says why the list cannot be read; all else is of the last good one then, if there was one.
     """
 
@@ -70,6 +97,12 @@ class Coverage:
     longest_s: float | None
     caps: tuple[ReachedCap, ...]
     problem: str = ""
+    left: int = 0
+
+    @property
+    def size(self) -> ListSize:
+        """The size of the list."""
+        return ListSize(self.listed, self.left)
 
     @property
     def headline(self) -> str:
@@ -77,7 +110,13 @@ class Coverage:
         if self.problem:
             last = f"; of the last good list: {self._scanned}" if self.listed else ""
             return f"THE LIST OF MAILBOXES CANNOT BE READ: {self.problem}{last}"
-        return self._scanned
+        if not self.listed:
+            return f"THE LIST OF MAILBOXES IS EMPTY, so nothing is scanned{self._left}"
+        return self._scanned + self._left
+
+    @property
+    def _left(self) -> str:
+        return f"; {self.left} left the list within a week: rsvpq mailboxes --state unlisted" if self.left else ""
 
     @property
     def _scanned(self) -> str:
@@ -122,6 +161,7 @@ def read_coverage(settings: Settings, lanes: Lanes, listed: Mapping[str, Mailbox
         longest_s=max(finite, default=None),
         caps=tuple(_caps(found)),
         problem=problem,
+        left=0 if problem else read_list_size(lanes, listed).left,
     )
 
 

@@ -22,10 +22,11 @@ from redis.exceptions import RedisError
 
 from rsvpq import __version__, wiring
 from rsvpq.lanes import Lanes
-from rsvpq.lanes.reading import json_object
+from rsvpq.lanes.reading import json_object, whole
 from rsvpq.settings import ConfigError, Settings, load_settings
-from rsvpq.settings.mailboxes import MailboxList
-from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, settings_digest
+from rsvpq.settings.console import ConsoleSettings
+from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
+from rsvpq.settings.revision import Revision, changed_fixed, fixed_values, list_digest, settings_digest
 from rsvpq.settings.usable_redis import SchemaRefused
 from rsvpq.tasks import contract
 
@@ -39,6 +40,8 @@ _REPORT_LOOKS = 5
 _NAMED = 3
 #: The exit code of a process that may not use the ledger, as for wrong settings.
 _REFUSED = 2
+_CONSOLE = "console"
+_ANOTHER_LIST = "the list of mailboxes on this host is not the one that was applied; copy it, or apply again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,10 @@ class Applied:
 class SettingsReport:
     """What a process runs with.
 
-    :param role: ``dispatcher``, ``metrics``, or the queues of a worker. :param fixed: see :func:`fixed_values`.
-    :param mode: that of its settings. :param confirmed: whether its settings confirm live runs.
+    :param role: ``dispatcher``, ``metrics``, ``console``, or the queues of a worker.
+    :param fixed: see :func:`fixed_values`. :param restart: what of the settings needs a restart to be in force; '' for
+        nothing. :param mode: that of its settings. :param confirmed: whether its settings confirm live runs.
+    :param caps: those of its policy, by key; empty if it does not say.
     :param token: the last application that it has dealt with. :param problem: why it has not taken up what was applied,
         or cannot read its list; '' if there is none.
     """
@@ -79,6 +84,8 @@ class SettingsReport:
     fixed: Mapping[str, str] = field(default_factory=dict)
     mode: str = "observe"
     confirmed: bool = False
+    caps: Mapping[str, int] = field(default_factory=dict)
+    restart: str = ""
 
     @classmethod
     def parse(cls, process: str, text: str) -> Self | None:
@@ -90,8 +97,10 @@ class SettingsReport:
             return None
         revision = Revision.parse(str(texts.pop("revision")))
         confirmed = found.get("confirmed") is True
-        known = {name: str(value) for name, value in texts.items()}
-        return cls(process, revision=revision, fixed=fixed, confirmed=confirmed, **known)
+        known = {name: str(value) for name, value in (*texts.items(), ("restart", found.get("restart", "")))}
+        given = found.get("caps")  # not by earlier versions
+        caps = {key: whole(cap) for key, cap in given.items()} if isinstance(given, dict) else {}
+        return cls(process, revision=revision, fixed=fixed, confirmed=confirmed, caps=caps, **known)
 
     def to_text(self) -> str:
         """Return it as :meth:`parse` reads it."""
@@ -144,6 +153,15 @@ class LiveSettings:
     token: str = field(default="", init=False)
     _digest: str = field(default="", init=False)
     _looked: bool = field(default=False, init=False)
+    _console: ConsoleSettings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._console = self.settings.console
+
+    @property
+    def console_has_changed(self) -> bool:
+        """Whether ``[console]``, which only the console reads, and only when it starts, has changed since then."""
+        return self.settings.console != self._console
 
     def look(self) -> None:
         """Take up what was applied since the last look, if anything was.
@@ -177,6 +195,8 @@ class LiveSettings:
             fixed=fixed_values(self.settings),
             mode=self.settings.mode,
             confirmed=self.settings.policy.confirmed,
+            caps=self.settings.policy.caps(),
+            restart="[console] has changed" if role == _CONSOLE and self.console_has_changed else "",
         )
 
     def _keep(self, applied: Applied, problem: str) -> None:
@@ -194,12 +214,13 @@ class LiveSettings:
         if found != applied.revision.settings:
             what = f"the settings on this host have the digest {found}, and those that were applied"
             raise _Kept(f"{what} {applied.revision.settings}; copy the file, or apply the present one")
+        if list_digest(read_mailboxes(settings.mailboxes, settings)) != applied.revision.mailboxes:
+            raise _Kept(_ANOTHER_LIST)
         if settings == self.settings:  # a changed list is read by itself
             return
         mailboxes = MailboxList(settings.mailboxes, settings)
-        mailboxes.require_any()
-        if mailboxes.digest != applied.revision.mailboxes:
-            raise _Kept("the list of mailboxes on this host is not the one that was applied; copy it, or apply again")
+        if mailboxes.digest != applied.revision.mailboxes:  # it has changed since
+            raise _Kept(_ANOTHER_LIST)
         self.renew(settings, mailboxes)
         self.settings, self.mailboxes, self._digest = settings, mailboxes, found
         logger.info("event=settings-applied revision=%s", applied.revision)

@@ -1,18 +1,36 @@
 """Redis Sentinel: the primary is killed at work, and the work goes on by its successor: 0 lost, 0 twice."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from testbed.processes import until
+from testbed.queue_server import ServerTls
 from testbed.sentinel import SERVICE
-from testbed.stack import Stack
+from testbed.stack import Plan, Stack
+from tests.support.certificates import Authority
 from tests.support.running_stack import all_answered, busy_plan, require_answered_once, rsvpq
 
 
+def by_plain_ports(directory: Path, request: pytest.FixtureRequest) -> Plan:  # noqa: ARG001 - as the other one
+    return busy_plan(flower=True, sentinels=3)
+
+
+def by_tls_with_client_certificates(directory: Path, request: pytest.FixtureRequest) -> Plan:
+    ours = Authority(directory)
+    binary: Path = request.getfixturevalue("tls_server_binary")
+    tls = ServerTls(binary, ours.certificate("queue.example.com"), ours.file, requires_certificate=True)
+    files = f'ca_bundle = "{ours.file}"\ncertificate = "{ours.certificate("rsvpq-host")}"\n'
+    return busy_plan(flower=True, sentinels=3, redis_tls=tls, redis_settings=files)
+
+
+@pytest.mark.parametrize("planned", [by_plain_ports, by_tls_with_client_certificates])
 def test_after_a_failover_every_process_finds_the_new_primary_and_every_request_is_answered_once(
-    tmp_path: Path,
+    tmp_path: Path, request: pytest.FixtureRequest, planned: Callable[[Path, pytest.FixtureRequest], Plan]
 ) -> None:
-    with Stack(tmp_path, busy_plan(flower=True, sentinels=3)) as stack:
+    with Stack(tmp_path, planned(tmp_path, request)) as stack:
         assert stack.group is not None
         triggered = rsvpq(stack, "scan", "--all")
         assert triggered.returncode == 0, triggered.stderr

@@ -10,6 +10,7 @@ import yaml
 from redis import Redis
 
 from rsvpq.metrics.troubles import CERTIFICATE_SOON_S, FULL, LATE_SCANS, LONG_HOLD_S, Severity
+from rsvpq.wiring.coverage import MOST_LEFT
 from testbed.queue_server import QueueServer, queue_server
 from tests.support import scenarios
 from tests.support.installation import Installation
@@ -21,7 +22,7 @@ GROUPS: list[dict[str, Any]] = yaml.safe_load((ROOT / "deploy/prometheus/alerts.
 ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for group in GROUPS for rule in group["rules"]}
 DASHBOARD: dict[str, Any] = json.loads((ROOT / "deploy/grafana/rsvpq.json").read_text())
 #: What is also true where the scenario's own alert fires.
-ALSO = {"RsvpqLagCritical": {"RsvpqLag"}}
+ALSO = {"RsvpqLagCritical": {"RsvpqLag"}, "RsvpqListEmpty": {"RsvpqListShrunk"}}
 
 _METRIC = re.compile(r"\brsvpq_\w+")
 
@@ -128,7 +129,8 @@ def used(client: Redis) -> int:
 
 
 def test_no_alert_is_without_a_scenario() -> None:
-    of_redis = {"RsvpqMetricsAbsent", "RsvpqRedisAway", "RsvpqRedisAlmostFull", "RsvpqRedisLacksReplicas"}
+    of_redis = {"RsvpqMetricsAbsent", "RsvpqRedisAway", "RsvpqRedisAlmostFull"}
+    of_redis |= {"RsvpqRedisLacksReplicas", "RsvpqRedisLacksSentinels"}
     assert {expected.alert for expected in scenarios.SCENARIOS.values()} | of_redis == set(ALERTS)
 
 
@@ -138,6 +140,7 @@ def test_the_limits_are_those_of_the_check() -> None:
     assert f"{LATE_SCANS} * rsvpq_schedule_seconds" in ALERTS["RsvpqScansLate"]["expr"]
     assert ALERTS["RsvpqCertificateEnds"]["expr"].endswith(f"< {CERTIFICATE_SOON_S:.0f}")
     assert ALERTS["RsvpqRedisAlmostFull"]["expr"].endswith(f"> {FULL}")
+    assert ALERTS["RsvpqListShrunk"]["expr"].endswith(f"> {MOST_LEFT} * rsvpq_listed_mailboxes")
     assert ALERTS["RsvpqServerHeld"]["for"] == f"{LONG_HOLD_S / 60:g}m"
     assert {rule["labels"]["severity"] for rule in ALERTS.values()} <= {one.name.lower() for one in Severity}
 

@@ -1,5 +1,6 @@
 """Celery's connection to the broker when it is lost."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -23,4 +24,18 @@ def test_a_channel_of_a_closed_connection_fails_as_one_that_was_lost(shared_queu
     channel._disconnect_pools()
     with pytest.raises(connection.connection_errors):
         channel.close()
+    connection.close()
+
+
+def test_who_only_listens_notices_within_a_minute_that_nothing_arrives_any_more(
+    shared_queue_server: QueueServer,
+) -> None:
+    """No timeout of a reply ends a wait for events: if packets are lost in silence, only the kernel notices."""
+    connection = celery_app.make_celery("test", shared_queue_server.url, namespace="rsvpq").connection()
+    channel: Any = connection.default_channel
+    link = channel.client.connection_pool.get_connection()
+    probes = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    idle_s, every_s, count = (link._sock.getsockopt(socket.IPPROTO_TCP, option) for option in probes)
+    assert link._sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert idle_s + every_s * count <= 60
     connection.close()

@@ -46,7 +46,7 @@ ca_bundle = "{authority.file}"\n"""
                 with backends.mailbox("mail1", name, NoLease()) as opened:
                     next(iter(opened.meeting_messages()), None)
             assert lanes.certificates.ends() == {"mail1": ssl.cert_time_to_seconds(decoded["notAfter"])}
-            assert len(proxy.clients) == 1  # nothing was asked for this alone
+            assert proxy.connections == 1  # nothing was asked for this alone
 
 
 def test_the_metrics_have_it_for_the_servers_of_the_settings(installation: Installation) -> None:

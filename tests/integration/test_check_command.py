@@ -91,7 +91,9 @@ def test_a_list_that_cannot_be_read_is_critical_and_no_command_says_that_all_is_
     (installation.directory / "mailboxes.csv").write_text("mailbox,server\nadele,nowhere\n")
     severity, text = outcome(installation.rsvpq("check"))
     assert (severity, text) == (Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'")
-    status = installation.rsvpq("status").stdout
+    shown = installation.rsvpq("status")
+    assert (installation.rsvpq("check").stderr, "no list is in force" in shown.stderr) == ("", False)
+    status = shown.stdout
     assert "scans: THE LIST OF MAILBOXES CANNOT BE READ: " in status
     assert "nowhere" in status
     coverage = json.loads(installation.rsvpq("status", "--json").stdout)["in_force"]["coverage"]

@@ -113,6 +113,21 @@ def test_a_scan_puts_exactly_one_task_into_the_queue(
 # -- status --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("scan", "--all"), ("scan", "--dry-run", "--all"), ("reconcile", "--all"), ("doctor", "--all")],
+    ids=" ".join,
+)
+def test_nothing_is_triggered_where_the_list_is_empty(
+    installation: Installation, redis: Redis, command: tuple[str, ...]
+) -> None:
+    installation.list_only()
+    ended = installation.rsvpq(*command)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.endswith("mailbox: none is listed, so there is nothing to choose from; write one in each row\n")
+    assert queued(redis, "scan") == []
+
+
 def test_status_shows_the_servers_as_a_table(installation: Installation, known: Lanes) -> None:
     offer(known, ADELE, "a1", "a2")
     known.controls.pause("server", "mail2", reason="maintenance")
@@ -163,7 +178,7 @@ def test_resuming_lifts_a_hold_and_says_what_it_was(
     name = "mail1" if scope == "server" else "adele"
     hold(known, scope, 600, "LoginRefused: PROPFIND /exchange/adele/ returned 401", item="a1")
     shown = installation.rsvpq("status").stdout
-    assert "for 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
+    assert "for another 9 min: LoginRefused: PROPFIND /exchange/adele/ returned 401" in shown
     assert "as it asked" not in shown
     resumed = installation.rsvpq("resume", scope, name).stdout
     assert resumed.startswith(f"resumed: {scope} {name}; its hold would have lasted another ")

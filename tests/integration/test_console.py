@@ -779,6 +779,11 @@ def test_a_process_serves_https_says_that_its_settings_are_old_and_ends_on_a_sig
             assert applied.returncode == 0, applied.stderr
             until(lambda: _without(text_of(anna.get("/drafts")), "has changed"), "the console takes it up")
             until(lambda: 'mode = "observe"' in text_of(anna.get("/drafts")), "its pages show what it means")
+            with installation.config.open("a") as file:
+                file.write('[console]\nsession = "1h"\n')
+            applied = run_rsvpq(("config", "apply"), environment_of(installation, **more))
+            assert "goes by the former settings in this: [console] has changed; restart it" in applied.stderr
+            assert "[console] in rsvpq.toml has changed: restart the console" in text_of(anna.get("/drafts"))
         os.kill(part.pid, signal.SIGTERM)
         assert part.process.wait(WAIT_S) == 0
         assert PASSWORDS["anna"] not in log.read_text()
@@ -803,7 +808,9 @@ def test_it_does_not_start_where_passwords_could_be_read_or_nobody_could_log_in(
 
 
 def test_an_address_that_is_taken_is_named_by_the_console(installation: Installation, tmp_path: Path) -> None:
+    installation.write('[log]\nformat = "json"\n')
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         ended = run(installation, LISTEN=address, LOGINS_FILE=str(write_logins(tmp_path / "logins")))
-    assert (ended.returncode, f"cannot listen on {address}" in ended.stderr) == (1, True), ended.stderr
+    line = json.loads(ended.stderr)
+    assert (ended.returncode, line["level"], f"cannot listen on {address}" in ended.stderr) == (1, "CRITICAL", True)

@@ -74,6 +74,31 @@ def test_what_no_schedule_scans_is_not_missed_and_said(installation: Installatio
     assert covered(installation, lanes).headline == "2 of 3 mailboxes of the list ever scanned; no schedule"
 
 
+def test_what_has_left_the_list_is_said_for_a_week(installation: Installation, lanes: Lanes, clock: Clock) -> None:
+    installation.list_only("o'neil,mail2,legal")
+    found = covered(installation, lanes)
+    assert (found.listed, found.left, found.size.has_shrunk) == (1, 1, True)  # bruno was never offered a scan
+    assert found.headline.endswith("; 1 left the list within a week: rsvpq mailboxes --state unlisted")
+    lanes.repair.forget_unlisted(["o'neil"])
+    clock.turn(8 * 86_400)
+    assert covered(installation, lanes).left == 0
+
+
+def test_an_empty_list_is_not_shown_as_one_that_is_scanned(installation: Installation) -> None:
+    scan(installation.lanes(), ADELE)
+    installation.list_only()
+    shown = installation.rsvpq("status").stdout
+    assert "scans: THE LIST OF MAILBOXES IS EMPTY, so nothing is scanned; 1 left the list within a week" in shown
+
+
+def test_the_doctor_warns_about_a_list_that_has_shrunk(installation: Installation) -> None:
+    scan(installation.lanes(), ADELE)
+    installation.list_only("bruno,mail1,sales")
+    checks = json.loads(installation.rsvpq("doctor", "--json").stdout)["processes"]
+    (found,) = [one for one in checks if one["check"] == "list"]
+    assert (found["level"], found["text"]) == ("WARN", "1 mailbox has left the list within a week, and 1 are in it")
+
+
 @pytest.mark.parametrize("kind", ["dry-run", "explain", "reconcile"])
 def test_only_a_scan_of_the_inbox_counts_as_one(installation: Installation, lanes: Lanes, kind: Any) -> None:
     lanes.ledger.offer_scans([(contract.lane_of(BRUNO), contract.scan_item(BRUNO, "dry", kind))])

@@ -76,7 +76,7 @@ def test_a_server_limits_what_is_probed(installation: Installation, redis: Redis
         (("--timeout", "5s"), "--timeout needs --group or --all"),
         (("--group", "nobody"), "nobody"),
         (("--group", ""), "the value is empty"),
-        (("mail2", "--group", "sales"), "no mailbox of the list is in that group on that server"),
+        (("mail2", "--group", "sales"), "no mailbox of the list is in the group 'sales' on mail2"),
         (("mail9", "--all"), "no server 'mail9'"),
     ],
 )

@@ -1,9 +1,8 @@
 """The largest numbers that may be written mean to the ledger what they say."""
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import StartResult
+from rsvpq.lanes import Ending, StartResult
 from rsvpq.lanes.bounds import ENDLESS, LARGEST_AT_ONCE, LARGEST_ATTEMPTS, LARGEST_COUNT, LONGEST_S
-from rsvpq.lanes.ending import Ending
 from rsvpq.settings import Duration
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import released
@@ -43,7 +42,8 @@ def test_an_item_is_processed_and_paced_with_the_largest_numbers(installation: I
     mailbox, redis = f"{lanes.namespace.prefix}:mailbox:adele", lanes.namespace.redis
     furthest = lanes.time_us() + LARGEST_AT_ONCE * 36_000_000_000
     redis.hset(mailbox, "tat", f"{furthest:.0f}")
-    lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", "done", remember_s=LONGEST_S))
+    done = Ending("done", "done", remember_s=LONGEST_S)
+    lanes.ledger.finish(release.id, release.generation, "worker", done)
     assert not lanes.ledger.release(), "the pace is kept, as the ledger has not lost count"
     assert furthest <= int(float(redis.hget(mailbox, "tat"))) + 36_000_000_000 < ENDLESS
     assert AuditLog(lanes).newest(Filter(), 10), "nothing of the audit is too old"

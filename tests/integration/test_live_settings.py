@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,12 +14,13 @@ from redis import Redis
 from rsvpq.lanes import Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
+from rsvpq.ops import configuration, open_context
 from rsvpq.settings import Settings, load_settings
 from rsvpq.settings.mailboxes import MailboxList, read_mailboxes
 from rsvpq.settings.revision import Revision, list_digest, settings_digest
 from rsvpq.tasks import contract
 from rsvpq.wiring.revisions import Applied, LiveSettings, SettingsReport, SettingsWatch, differences, reports
-from testbed.processes import until
+from testbed.processes import WAIT_S, Part, until
 from tests.support.installation import Installation, queued
 
 RULE = '[[policy.rules]]\nname = "all"\ndecision = "accept"\n'
@@ -102,6 +104,18 @@ def test_a_list_that_is_half_written_is_never_taken_up(installation: Installatio
     assert "list of mailboxes on this host is not the one" in process.look()
     file.write_text(whole)
     assert process.look() == ""
+
+
+def test_a_host_with_another_list_says_so_although_its_settings_are_the_same(installation: Installation) -> None:
+    process = start(installation)
+    whole = (installation.directory / "mailboxes.csv").read_text()
+    installation.list_only("adele,mail1,sales")  # as it is on the host where it is applied
+    publish(installation)
+    (installation.directory / "mailboxes.csv").write_text(whole)
+    assert "list of mailboxes on this host is not the one" in process.look()
+    installation.list_only("adele,mail1,sales")
+    assert process.look() == ""
+    assert process.taken == []  # the settings are the same
 
 
 def test_another_state_of_the_files_than_the_applied_one_is_kept_out(installation: Installation) -> None:
@@ -311,6 +325,77 @@ def test_apply_names_who_has_not_taken_it_up(installation: Installation) -> None
     shown = json.loads(ended.stdout)
     assert (shown["complete"], shown["unreported"]) == (False, ["answer old:1"])
     assert [one["name"] for one in shown["processes"] if not one["taken_up"]] == ["scan elsewhere:1"]
+
+
+def test_apply_shows_the_warnings_of_the_check_and_what_has_left_the_list(installation: Installation) -> None:
+    report_as(installation, "scan", "elsewhere:1")
+    lanes = installation.lanes()
+    for name in ("adele", "bruno"):
+        mailbox = Mailbox(name, "mail1")
+        lanes.ledger.offer_scans([(contract.lane_of(mailbox), contract.scan_item(mailbox, "first"))])
+    installation.list_only()
+    warnings = json.loads(installation.rsvpq("config", "apply", "--no-wait", "--json").stdout)["warnings"]
+    left = "2 mailboxes have left the list within a week, and 0 are in it: rsvpq mailboxes --state unlisted"
+    assert left in warnings
+    assert any(one.endswith("mailboxes.csv: mailbox: none is listed; write one in each row") for one in warnings)
+
+
+def test_apply_says_what_lets_more_be_answered_than_before(installation: Installation) -> None:
+    text = "[policy]\nmost_answers_per_run = 5000\n[policy.groups.sales]\nmost_answers_per_run = 5\n"
+    installation.write(text)
+    respond = installation.config.read_text()
+    installation.config.write_text(respond.replace('mode = "respond"', 'mode = "observe"'))
+    report_as(installation, "scan", "elsewhere:1")
+    more = text.replace("[policy]", "[policy]\nconfirmed = true\nmost_answers_per_scan = 10").replace("= 5\n", "= 6\n")
+    installation.config.write_text(respond.replace(text, more.replace("= 5000", "= 5001")))
+    shown = installation.rsvpq("config", "apply", "--no-wait").stderr
+    assert [line.rpartition("before: ")[2] for line in shown.splitlines() if line.startswith("more is answered")] == [
+        "mode: observe -> respond",
+        "policy.confirmed: false -> true",
+        "policy.groups.sales.most_answers_per_run: 5 -> 6",
+        "policy.most_answers_per_run: 5000 -> 5001",  # and not that of a scan, which is lower now
+    ]
+
+
+def test_apply_of_the_same_settings_answers_no_more(installation: Installation) -> None:
+    report_as(installation, "scan", "elsewhere:1")
+    assert "more is answered" not in installation.rsvpq("config", "apply", "--no-wait").stderr
+
+
+def test_of_two_applications_of_the_same_files_each_sees_who_runs_with_them(installation: Installation) -> None:
+    live, lanes = start(installation).live, installation.lanes()
+    lanes.revisions.report("here:1", live.report("here:1", "scan").to_text(), 60)
+    context = open_context(installation.settings, lanes)
+    listed = read_mailboxes(context.settings.mailboxes, context.settings)
+    both = [configuration.apply(context, listed) for _ in range(2)]
+    assert [configuration.uptake(context, one).complete for one in both] == [False, False]
+    live.look()
+    lanes.revisions.report("here:1", live.report("here:1", "scan").to_text(), 60)
+    assert [configuration.uptake(context, one).complete for one in both] == [True, True]
+
+
+def applying(installation: Installation) -> Part:
+    """A command that has applied the files, and waits for a process that does not take them up."""
+    report_as(installation, "scan", "elsewhere:1")
+    lanes, log = installation.lanes(), installation.directory / "log"
+    part = Part("rsvpq", installation.command("config", "apply"), log=log, env=installation.environment)
+    part.wait_for(lambda: Applied.read(lanes), "it has applied them")
+    return part
+
+
+def test_an_application_that_another_one_follows_is_not_waited_for(installation: Installation) -> None:
+    part = applying(installation)
+    installation.write(RULE)
+    revision = publish(installation)
+    assert part.process.wait(WAIT_S) == 3
+    assert f"{revision} was applied after it, and is what the processes take up" in part.log.read_text()
+
+
+def test_an_interrupted_wait_says_what_was_applied(installation: Installation) -> None:
+    part = applying(installation)
+    part.signal(signal.SIGINT)
+    assert part.process.wait(WAIT_S) == 130
+    assert f"interrupted: applied {revision_of(installation)}, and not waited for" in part.log.read_text()
 
 
 def test_the_status_says_that_settings_differ_and_which(installation: Installation) -> None:

@@ -1,5 +1,6 @@
 """The metrics: what a scrape of a real ledger has, and what it has while Redis is away."""
 
+import json
 import os
 import signal
 import socket
@@ -377,10 +378,12 @@ def run(installation: Installation, *arguments: str) -> subprocess.CompletedProc
 
 
 def test_an_address_that_is_taken_is_named(installation: Installation) -> None:
+    installation.write('[log]\nformat = "json"\n')
     with socket.create_server(("127.0.0.1", 0)) as other:
         address = f"127.0.0.1:{other.getsockname()[1]}"
         ended = run(installation, "--listen", address)
-    assert (ended.returncode, f"cannot listen on {address}" in ended.stderr) == (1, True), ended.stderr
+    line = json.loads(ended.stderr)
+    assert (ended.returncode, line["level"], f"cannot listen on {address}" in ended.stderr) == (1, "CRITICAL", True)
 
 
 @pytest.mark.parametrize("address", ["9808", "localhost", ":9808", "127.0.0.1:x", "127.0.0.1:99999", "::1:9808"])

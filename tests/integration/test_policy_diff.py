@@ -1,6 +1,8 @@
 """A comparison of two policies names exactly what they decide differently, and changes nothing."""
 
 import json
+import os
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from rsvpq.ops.decision_change import DecisionChange
 from rsvpq.policy import Action, Decision, Policy, Reason, Rule
 from rsvpq.settings import ConfigError, load_with_policy_of
 from rsvpq.tasks import contract
+from testbed.processes import WAIT_S
 from tests.support.asked_command import Asked
 from tests.support.ews_site import EwsSite, requests_in
 from tests.support.exchange_site import Site, box_name, inbox, lenient
@@ -149,9 +152,11 @@ CHANGE = DecisionChange(
 NEW = '[policy]\nconfirmed = true\n[[policy.rules]]\nname = "rest"\ndecision = "accept"\n'
 
 
-def ask(installation: Installation, redis: Redis, *arguments: str, changes: int = 2) -> tuple[int, str, str]:
+def ask(
+    installation: Installation, redis: Redis, *arguments: str, changes: int = 2, new: str = NEW
+) -> tuple[int, str, str]:
     """Compare with a file, while somebody finds so many changes in one of the two mailboxes."""
-    (installation.directory / "new.toml").write_text(NEW)
+    (installation.directory / "new.toml").write_text(new)
     asked = Asked(installation, redis, "policy", "diff", str(installation.directory / "new.toml"), *arguments)
     asked.findings.offered({"adele": "offered", "bruno": "offered"})
     rows = [replace(CHANGE, item=f"i{number}").to_dict() for number in range(changes)]
@@ -178,6 +183,26 @@ def test_without_a_change_the_exit_code_is_0_and_json_says_all(installation: Ins
     assert (code, json.loads(out)["changed"]) == (0, 0)
     (headers,) = queued(redis, "scan")
     assert "policies" in headers["kwargsrepr"]
+
+
+def test_a_confirmation_and_caps_are_changes_that_no_decision_shows(installation: Installation, redis: Redis) -> None:
+    policy = "[policy]\nmost_answers_per_scan = 50\n[policy.groups.sales]\nmost_answers_per_run = 5\n"
+    installation.write(policy)
+    raised = NEW.replace("confirmed = true\n", "confirmed = true\nmost_answers_per_run = 100000\n")
+    code, out, _ = ask(installation, redis, "--group", "sales", changes=0, new=raised)
+    assert code == 3
+    shown = [line.rpartition("decisions: ")[2] for line in out.splitlines() if line.startswith("also changed")]
+    assert shown == [
+        "policy.confirmed: false -> true",
+        "policy.groups.sales.most_answers_per_run: 5 -> none",
+        "policy.most_answers_per_run: 500 -> 100000",
+    ]
+
+
+def test_the_json_has_the_keys_that_no_decision_shows(installation: Installation, redis: Redis) -> None:
+    installation.write("[policy]\n")
+    _, out, _ = ask(installation, redis, "--group", "sales", "--json", changes=0)
+    assert json.loads(out)["keys"][0] == {"key": "policy.confirmed", "before": "false", "after": "true"}
 
 
 def test_the_json_has_each_change_with_its_messages(installation: Installation, redis: Redis) -> None:
@@ -225,6 +250,20 @@ def test_a_wrong_policy_is_refused_with_its_place(installation: Installation, te
     ended = installation.rsvpq("policy", "diff", str(installation.directory / "new.toml"))
     assert ended.returncode == 2
     assert problem in ended.stderr
+
+
+def test_a_policy_may_come_from_stdin(installation: Installation) -> None:
+    ended = subprocess.run(
+        installation.command("policy", "diff", "-"),
+        input='[policy]\nexternl = "skip"\n',
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        env={**os.environ, **installation.environment},
+        check=False,
+    )
+    problem = "/dev/stdin:2: policy.externl: is not a known key; did you mean external?\n"
+    assert (ended.returncode, ended.stderr) == (2, problem)
 
 
 def test_only_the_policy_of_the_other_file_is_used(installation: Installation, tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,15 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.namespace import NotReplicated
 from rsvpq.metrics.reading import InstallationReader
 from rsvpq.metrics.troubles import troubles
-from rsvpq.sentinels import Sentinels
 from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.settings.redis_client import COMMAND_S, make_redis, make_sentinels, sentinel_options
 from rsvpq.tasks import celery_app
 from testbed.processes import free_port, until
 from testbed.queue_server import QueueServer
 from testbed.sentinel import SERVICE, SentinelGroup, sentinel_group
-from tests.support.certificates import Authority
 from tests.support.doctor_installation import DoctorInstallation
 from tests.support.prometheus_rules import firing
 from tests.support.scrape import scrape
-from tests.support.tls_proxy import tls_proxy
 
 ALERTS = Path(__file__).parents[2] / "deploy/prometheus/alerts.yml"
 RULES = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
@@ -191,25 +187,6 @@ def test_a_command_says_soon_that_all_sentinels_are_away() -> None:
     assert COMMAND_S <= time.monotonic() - began < 2 * COMMAND_S  # it was tried again until then
 
 
-def test_sentinels_and_primary_are_reached_by_tls_and_verified(
-    tmp_path: Path, group: SentinelGroup, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Behind proxies, because the embedded server knows no TLS; what the sentinels say is translated to them."""
-    ours, other = Authority(tmp_path), Authority(tmp_path, "other")
-    certificate = ours.certificate("queue.example.com")
-    with ExitStack() as proxies:
-        watched = [proxies.enter_context(tls_proxy(one.port, certificate)) for one in group.sentinels]
-        primary = proxies.enter_context(tls_proxy(group.primary.port, certificate))
-        found: Callable[[Sentinels, str], Any] = Sentinels.discover_master
-        translated = {("127.0.0.1", group.primary.port): ("127.0.0.1", primary.port)}
-        monkeypatch.setattr(Sentinels, "discover_master", lambda self, name: translated[found(self, name)])
-        by_tls = {"url": f"rediss://{SERVICE}/0", "sentinels": [f"127.0.0.1:{one.port}" for one in watched]}
-        right, wrong = (settings_of(group, **by_tls, ca_bundle=str(authority.file)) for authority in (ours, other))
-        assert make_redis(right).ping()
-        with pytest.raises(RedisConnectionError, match=r"certificate verify failed"):
-            make_redis(wrong, retries=0).ping()
-
-
 def test_the_broker_follows_the_primary_with_every_login(group: SentinelGroup) -> None:
     redis = settings_of(group, url=f"redis://default@{SERVICE}/3")
     app = broker(redis)
@@ -320,6 +297,50 @@ def test_a_primary_without_a_replica_is_an_alert_and_a_warning(
     finally:
         replica.client().replicaof("127.0.0.1", group.primary.port)
         group.wait_until_ready()
+
+
+def test_too_few_sentinels_for_a_failover_are_an_alert_and_a_warning(
+    examined: DoctorInstallation, group: SentinelGroup
+) -> None:
+    examined.write()
+    settings = load_settings(examined.config)
+    (rule,) = (rule for rule in RULES if rule["alert"] == "RsvpqRedisLacksSentinels")
+    first, second, _ = group.sentinels
+    first.part.kill()
+    try:
+        until(lambda: is_noticed(group, down=1), "both others have noticed")
+        assert not firing(rule["expr"], scrape(settings))
+        second.part.kill()
+        until(lambda: firing(rule["expr"], scrape(settings)), "the alert fires")
+        found = troubles(InstallationReader(settings).read(), lag_warning_s=60, lag_critical_s=60)
+        named = "too few sentinels of Redis are left to name another primary, see 'rsvpq doctor'"
+        assert named in {trouble.text for trouble in found}
+    finally:
+        for sentinel in (first, second):
+            if not sentinel.part.alive():
+                sentinel.start()
+        group.wait_until_ready()
+    assert not firing(rule["expr"], scrape(settings))
+
+
+def is_noticed(group: SentinelGroup, *, down: int) -> bool:
+    """Whether each sentinel that lives counts so many others as down."""
+    living: list[Any] = [sentinel.client() for sentinel in group.sentinels if sentinel.part.alive()]
+    others = [client.sentinel_sentinels(SERVICE) for client in living]
+    return all(sum(other["is_sdown"] for other in known) == down for known in others)
+
+
+def test_an_access_list_without_ckquorum_raises_no_alarm(examined: DoctorInstallation, group: SentinelGroup) -> None:
+    examined.write()
+    clients: list[Any] = [sentinel.client() for sentinel in group.sentinels]
+    for client in clients:
+        client.execute_command("ACL", "SETUSER", "default", "-sentinel|ckquorum")
+    try:
+        assert scrape(load_settings(examined.config)).value("rsvpq_redis_can_elect") == 1
+    finally:
+        for client in clients:
+            client.execute_command("ACL", "SETUSER", "default", "+sentinel|ckquorum")
+            client.close()
 
 
 def test_what_a_promoted_replica_may_not_have_heard_of_is_not_vouched_for(group: SentinelGroup) -> None:

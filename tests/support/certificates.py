@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 
 _PEM = serialization.Encoding.PEM
 _NOW = datetime.now(UTC)
+_ENDS = _NOW + timedelta(days=2)
 
 
 class Authority:
@@ -30,14 +31,18 @@ class Authority:
         self.file = directory / f"{name}.pem"
         self.file.write_bytes(own.sign(self._key, hashes.SHA256()).public_bytes(_PEM))
 
-    def certificate(self, name: str, address: str = "127.0.0.1", *, identified: bool = False) -> Path:
+    def certificate(
+        self, name: str, address: str = "127.0.0.1", *, identified: bool = False, expired: bool = False
+    ) -> Path:
         """Write a certificate for this address, with its key in the same file.
 
+        :param expired: whether it ended an hour ago.
         :param identified: whether it names the key of its authority, as browsers and Python 3.13 want it; those of many
             private authorities do not.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        wanted = _builder(_named(name), self._name, key.public_key())
+        ends = _NOW - timedelta(hours=1) if expired else _ENDS
+        wanted = _builder(_named(name), self._name, key.public_key(), ends)
         wanted = wanted.add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False
         )
@@ -54,6 +59,8 @@ def _named(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, ends: datetime = _ENDS
+) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder(issuer, subject, key, x509.random_serial_number())
-    return builder.not_valid_before(_NOW - timedelta(days=1)).not_valid_after(_NOW + timedelta(days=2))
+    return builder.not_valid_before(_NOW - timedelta(days=1)).not_valid_after(ends)

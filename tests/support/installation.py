@@ -63,6 +63,10 @@ class Installation:
         redis = f'[redis]\nurl = "{self.redis_url}"\n'
         self.config.write_text(f'mode = "respond"\nmailboxes = "mailboxes.csv"\n{redis}{servers}{policy}{extra}')
 
+    def list_only(self, *rows: str) -> None:
+        """Write the list of mailboxes with these rows only."""
+        (self.directory / "mailboxes.csv").write_text("\n".join(("mailbox,server,group", *rows, "")))
+
     @property
     def settings(self) -> Settings:
         """The settings as a process of the installation reads them."""

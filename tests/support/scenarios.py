@@ -159,6 +159,18 @@ def waits_for_a_person(installation: Installation) -> None:
     )
 
 
+def list_is_empty(installation: Installation) -> None:
+    """Let the list be cut to its header."""
+    healthy(installation)
+    installation.list_only()
+
+
+def list_is_cut(installation: Installation) -> None:
+    """Let the list have lost one of two mailboxes."""
+    healthy(installation)
+    installation.list_only("bruno,mail1,sales")
+
+
 def certificate_ends_soon(installation: Installation) -> None:
     """Let a worker have seen a certificate that ends in ten days."""
     lanes = healthy(installation)
@@ -173,11 +185,13 @@ SCENARIOS: Mapping[Scenario, Expected] = {
     list_cannot_be_read: Expected(
         Severity.CRITICAL, "the list of mailboxes cannot be read, see 'rsvpq config check'", "RsvpqListUnreadable"
     ),
+    list_is_empty: Expected(Severity.CRITICAL, "the list of mailboxes is empty, so nothing is", "RsvpqListEmpty"),
     message_waits_for_three_hours: Expected(Severity.CRITICAL, "has waited 3 h", "RsvpqLagCritical"),
     scan_waits_for_three_hours: Expected(Severity.CRITICAL, "has waited 3 h", "RsvpqLagCritical"),
     message_waits_for_an_hour: Expected(Severity.WARNING, "has waited 60 min", "RsvpqLag"),
     nobody_has_confirmed: Expected(Severity.WARNING, "live runs are not confirmed", "RsvpqNothingIsAnswered"),
     processes_have_other_settings: Expected(Severity.WARNING, "settings differ: ", "RsvpqSettingsDiffer"),
+    list_is_cut: Expected(Severity.WARNING, "1 mailbox has left the list within a week", "RsvpqListShrunk"),
     dead: Expected(Severity.WARNING, "1 dead, see 'rsvpq dead'", "RsvpqDeadItems"),
     server_is_held: Expected(Severity.WARNING, "mail1 is held for another 59 min: Busy: 503", "RsvpqServerHeld"),
     scans_are_old: Expected(Severity.WARNING, "the oldest scan of mail1 is 2 h old", "RsvpqScansLate"),

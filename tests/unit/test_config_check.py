@@ -234,6 +234,13 @@ def test_a_missing_schedule_is_warned_about(folder: Path) -> None:
     ]
 
 
+def test_a_time_zone_that_nothing_needs_is_warned_about(folder: Path) -> None:
+    _replace(folder / "rsvpq.toml", 'group = "pilot"', 'group = "pilot"\ntimezone = "Europe/Vienna"')
+
+    (warning,) = _warnings()
+    assert "schedule[0].timezone: has no effect without cron or quiet" in warning
+
+
 def test_a_schedule_of_all_mailboxes_is_shown_as_such(folder: Path) -> None:
     _replace(folder / "rsvpq.toml", 'group = "pilot"', "")
 

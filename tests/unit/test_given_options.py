@@ -39,8 +39,13 @@ def value_of(option: click.Parameter) -> str:
     return "10" if isinstance(option.type, click.IntRange | click.FloatRange) else "10s"
 
 
+def in_words(part: Words | str) -> str:
+    """Name a case of a test."""
+    return part if isinstance(part, str) else " ".join(part)
+
+
 OPTIONS_WITH_ONE_VALUE = [
-    (words, word, value_of(option))
+    (words, word, value_of(option), "/".join(option.opts))
     for words, command in every_command(commands)
     for option in command.params
     if takes_one_value(option)
@@ -69,16 +74,16 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return " ".join(said.split())
 
 
-@pytest.mark.parametrize(("words", "option", "value"), OPTIONS_WITH_ONE_VALUE, ids=lambda one: " ".join([*one]))
+@pytest.mark.parametrize(("words", "option", "value", "names"), OPTIONS_WITH_ONE_VALUE, ids=in_words)
 def test_an_option_with_one_value_is_not_given_twice(
-    capsys: pytest.CaptureFixture[str], words: Words, option: str, value: str
+    capsys: pytest.CaptureFixture[str], words: Words, option: str, value: str, names: str
 ) -> None:
     said = refused(capsys, *words, option, value, f"{option}={value}")
-    assert f"{option} is given 2 times, and only the last one would count; give it once" in said
+    assert f"{names} is given 2 times, and only the last one would count; give it once" in said
 
 
 def test_the_options_of_the_whole_command_line_are_looked_at() -> None:
-    given = {(*words, option) for words, option, _ in OPTIONS_WITH_ONE_VALUE}
+    given = {(*words, option) for words, option, *_ in OPTIONS_WITH_ONE_VALUE}
     assert {("--config",), ("status", "--group"), ("dead", "retry", "--mailbox"), ("check", "--lag-warning")} <= given
     assert {words for words, _ in OPTIONS_OF_GROUPS} >= {("dead", "--server", "10s", "list")}
 
@@ -88,7 +93,7 @@ def test_the_settings_are_not_named_before_and_after_the_command(capsys: pytest.
     assert "--config is given before the command too; give it once" in said
 
 
-@pytest.mark.parametrize(("words", "option"), OPTIONS_OF_GROUPS, ids=lambda one: " ".join([*one]))
+@pytest.mark.parametrize(("words", "option"), OPTIONS_OF_GROUPS, ids=in_words)
 def test_an_option_before_a_command_that_does_not_see_it_is_refused(
     capsys: pytest.CaptureFixture[str], words: Words, option: str
 ) -> None:

@@ -787,6 +787,10 @@ _RULES = [
         '8: schedule[1].every: is missing; add every = "15m", or cron = "*/15 7-19 * * mon-fri"',
     ),
     (
+        GOOD + '[[schedule]]\nevery = "1ms"',
+        "7: schedule[0].every: 1ms is shorter than a second; write 1s or more, such as 15m",
+    ),
+    (
         GOOD + '[[schedule]]\nevery = "1m"\ncron = "0 7 * * *"\ntimezone = "UTC"',
         "8: schedule[0].cron: is given as well as every; keep one of the two",
     ),
@@ -887,6 +891,15 @@ _VARIABLES = [
     ),
     ({"RSVPQ_CONFIG": "x.toml"}, "RSVPQ_CONFIG: there is no file 'x.toml'; correct the path, or unset the variable"),
     (
+        {"RSVPQ_CONFIG": "/dev/null"},
+        "RSVPQ_CONFIG: '/dev/null' is not a regular file; correct the path, or unset the variable",
+    ),
+    (
+        {"RSVPQ_CONFIG": "rsvpq.toml/rsvpq.toml"},
+        "RSVPQ_CONFIG: 'rsvpq.toml/rsvpq.toml' cannot be read (Not a directory); "
+        "correct the path, or unset the variable",
+    ),
+    (
         {"RSVPQ_REDIS_URL": "redis://h", "RSVPQ_REDIS__URL": "redis://h"},
         "RSVPQ_REDIS__URL: sets the same key as RSVPQ_REDIS_URL; keep one of the two",
     ),
@@ -896,6 +909,13 @@ _VARIABLES = [
 @pytest.mark.parametrize(("environ", "expected"), _VARIABLES, ids=[expected for _, expected in _VARIABLES])
 def test_each_wrong_variable_is_named_with_its_remedy(folder: Path, environ: dict[str, str], expected: str) -> None:
     assert _problems(GOOD, environ) == [f"environment: {expected}".replace("FOLDER", str(folder))]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_file_of_brackets_is_a_problem_and_no_crash() -> None:
+    assert _problems("servers = " + "[" * 100_000) == [
+        "rsvpq.toml: text: is nested too deeply; write each table with a header of its own"
+    ]
 
 
 @pytest.mark.usefixtures("folder")
