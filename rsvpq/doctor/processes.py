@@ -1,6 +1,6 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from shlex import quote
 
@@ -17,7 +17,7 @@ from rsvpq.tasks.queues import Queues
 from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
-from rsvpq.wiring.revisions import kept_settings
+from rsvpq.wiring.revisions import SettingsReport, kept_settings
 
 #: Seconds from its offer after which an unfinished item is reported.
 _LONG_WAIT_S = 3600.0
@@ -89,23 +89,28 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
     by_revision: dict[Revision, list[str]] = {}
     for one in look.revisions:
         by_revision.setdefault(one.revision, []).append(one.name)
-        if one.restart:
-            text = f"{one.name} goes by the former settings in this: {one.restart}"
-            notes.warn("revision", text, "restart it")
-    for kept in kept_settings(look.revisions):
-        notes.fail("revision", str(kept), "repair that: each process tries again every second")
+    _former_settings(look.revisions, notes)
     for running, names in by_revision.items():
         text = f"{', '.join(names)}: {running}"
         if running == revision:
             notes.ok("revision", text)
         elif running.settings == revision.settings:
-            notes.warn("revision", f"{text}; the list here is {revision.mailboxes}", "bring the list to all hosts")
+            notes.warn("revision", f"{text}; the files here have {revision}", "bring the list to all hosts")
         elif len({one.settings for one in by_revision}) == 1:
             notes.warn(
                 "revision", f"{text}; the files here have {revision}", "to bring these into force: rsvpq config apply"
             )
         else:
             notes.fail("revision", f"{text}; the files here have {revision}", "rsvpq config apply, or restart them")
+
+
+def _former_settings(found: Sequence[SettingsReport], notes: Notes) -> None:
+    """Say what processes have not taken up of what was applied, and why."""
+    for kept in kept_settings(found):
+        notes.fail("revision", str(kept), "repair that: each process tries again every second")
+    for one in found:
+        if one.restart:
+            notes.warn("revision", f"{one.name} goes by the former settings in this: {one.restart}", "restart it")
 
 
 def _last_used(lanes: Lanes, notes: Notes) -> None:
