@@ -409,6 +409,21 @@ def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Insta
     assert literal_eval(message["kwargsrepr"]) == {"mailboxes": ["adele"], "kind": "reconcile"}
 
 
+def test_a_server_is_scanned_by_its_name_and_not_as_a_mailbox(installation: Installation, redis: Redis) -> None:
+    report_processes(installation.lanes(), "scan", "answer")
+    ended = installation.rsvpq("scan", "--server", "mail1")
+    assert ended.stdout.startswith("scan of 2 mailboxes triggered: task "), ended.stderr
+    (message,) = queued(redis, "scan")
+    assert literal_eval(message["kwargsrepr"]) == {"mailboxes": ["adele", "bruno"]}
+    mixed_up = installation.rsvpq("scan", "mail1")
+    assert (mixed_up.returncode, mixed_up.stderr) == (
+        2,
+        "mailboxes: mail1: is a server, and no mailbox of the list; for all its mailboxes: --server mail1\n",
+    )
+    unknown = installation.rsvpq("scan", "--server", "mail3")
+    assert (unknown.returncode, "no server has this name; did you mean mail" in unknown.stderr) == (2, True)
+
+
 def test_a_scan_says_how_many_mailboxes_are_skipped_and_why(installation: Installation) -> None:
     lanes = installation.lanes()
     adele, bruno = Mailbox("adele", "mail1"), Mailbox("bruno", "mail1")

@@ -260,7 +260,7 @@ def test_a_limit_of_a_mailbox_above_that_of_its_server_says_which_binds(installa
 
 @pytest.mark.usefixtures("lanes")
 def test_two_ways_to_choose_mailboxes_are_one_too_many(installation: Installation) -> None:
-    assert "give one of: names of mailboxes, --group NAME, --all" in (
+    assert "give one of: names of mailboxes, --group NAME, --server NAME, --all" in (
         installation.rsvpq("scan", "--all", "--group", "sales").stderr
     )
 
