@@ -254,7 +254,12 @@ class Stack:
         queue = name.partition("-")[0]
         options = ["-Q", queue, "-n", f"{name}@%h", "-P", "threads", "-c", str(threads), "-l", "info"]
         arguments = ["worker", *options, "--without-gossip", "--without-mingle"]
-        return self.start(name, ["-m", "celery", "-A", app, *arguments])
+        return self._start_celery(name, ["-A", app, *arguments])
+
+    def _start_celery(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Part:
+        """Start Celery; by its script where no process is forked, as a worker that gets SIGHUP starts that anew."""
+        program = ["-m", "celery"] if self._forks else [str(Path(sys.executable).with_name("celery"))]
+        return self.start(name, [*program, *arguments], environment)
 
     def kill(self, name: str) -> None:
         """End a part by SIGKILL, and wait until it is gone."""
@@ -296,8 +301,9 @@ class Stack:
         port = free_port()
         login = account_file(self.directory, "flower-login", f"{self.flower_user}:{self.secrets['flower']}")
         options = ["--address=127.0.0.1", f"--port={port}", f"--conf={_FLOWER_CONFIG}"]
-        command = ["-m", "celery", "-A", "producer.app", "flower", *options]
-        part = self.start("flower", command, {"FLOWER_LOGIN_FILE": str(login)})
+        part = self._start_celery(
+            "flower", ["-A", "producer.app", "flower", *options], {"FLOWER_LOGIN_FILE": str(login)}
+        )
         self.flower_url = f"http://127.0.0.1:{port}"
         part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
 

@@ -66,7 +66,10 @@ class _Commands(StrictGroup):
         """Run a command; let one that Ctrl-C has ended be known by its exit code, which click's own does not do."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort) as error:
+            # At a question, click raises its own for Ctrl-C, for the end of the input, and for a no.
+            if isinstance(error, click.Abort) and not isinstance(error.__context__, KeyboardInterrupt):
+                raise
             click.echo("\ninterrupted", err=True)
             ctx.exit(130)
 
@@ -83,8 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked := os.environ.get(VARIABLE):
         complete(asked)
         return
-    # A list that cannot be read is said in what a command shows. The log of a process would say more than is true here:
-    # that no list is in force.
+    # What a worker says of a list that it cannot read is not true of a command, which shows the problem as its own.
     logging.getLogger("rsvpq.settings.mailboxes").addHandler(logging.NullHandler())
     try:
         commands(args=arguments)

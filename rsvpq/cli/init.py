@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from rsvpq.cli.documents import print_action
 from rsvpq.cli.options import json_option
 from rsvpq.cli.strict import StrictCommand
 from rsvpq.doctor.checks import examine
+from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.ops import InvalidRequest, first_files
-from rsvpq.settings import ConfigError
+from rsvpq.settings import ConfigError, did_you_mean
+from rsvpq.settings.redis_settings import RedisSettings
+from rsvpq.settings.remedies import value_problem
+from rsvpq.settings.servers import PROTOCOLS, ServerSettings
 from rsvpq.settings.text_files import read_text
 from rsvpq.text import printable
 
@@ -61,16 +66,30 @@ class _Questions:
     interactive: bool
     missing: list[str] = field(default_factory=list)
 
-    def ask(self, given: str | None, option: str, text: str, **more: Any) -> str:
-        """Return the given value, else the answer to the question."""
+    def ask(
+        self, given: str | None, option: str, text: str, check: Callable[[str], str] = lambda _: "", **more: Any
+    ) -> str:
+        """Return the given value, else the answer to the question, which is repeated until the answer is right.
+
+        :param check: says what is wrong with a value; '' if nothing is.
+        :raises click.UsageError: the given value is wrong, and questions would follow.
+        """
         if given:
+            if self.interactive and (problem := check(given)):
+                raise click.UsageError(f"{option}: {problem}")
             return given
         if self.interactive:
-            answer: str = click.prompt(text, **more)
+            answer: str = click.prompt(text, value_proc=partial(_right, check=check), **more)
             return answer
         if "default" not in more:
             self.missing.append(option)
         return str(more.get("default", ""))
+
+
+def _right(answer: str, check: Callable[[str], str]) -> str:
+    if problem := check(answer):
+        raise click.UsageError(problem)  # click shows it, and asks again
+    return answer
 
 
 @click.command(cls=StrictCommand)
@@ -117,7 +136,7 @@ def init(directory: Path, as_json: bool, **options: Any) -> None:
     if not as_json:
         click.echo("\n".join(printable(f"wrote {path}") for path in wrote))
     done = f"next: RSVPQ_CONFIG={directory / 'rsvpq.toml'} rsvpq config check, then docs/deployment.md"
-    notes = [warning.text for warning in checked.warnings]
+    notes = [f"{warning.field}: {warning.text}" for warning in checked.warnings]
     print_action("init", done, as_json=as_json, warnings=notes, facts={"files": wrote})
 
 
@@ -128,17 +147,26 @@ def _known(directory: Path, given: _Given) -> first_files.NewInstallation:
     """
     questions = _Questions(interactive=not given.non_interactive)
     ask = questions.ask
+    protocol = ask(given.protocol, "--protocol", "Protocol (webdav, ews)", _no_protocol)
+    table = PROTOCOLS.get(protocol, ServerSettings)
+    url = partial(value_problem, table, "url", allow_http=given.allow_http)
     new = first_files.NewInstallation(
         directory=directory,
         name=given.name,
-        protocol=ask(given.protocol, "--protocol", "Protocol", type=click.Choice(["webdav", "ews"])),
-        url=ask(given.url, "--url", "URL of the mail server"),
+        protocol=protocol,
+        url=ask(given.url, "--url", "URL of the mail server", url),
         username=ask(given.username, "--username", r"Account, such as EXAMPLE\svc-rsvpq"),
         password=ask(_secret(given.password_file), "--password-file", "Its password", hide_input=True),
-        auth=ask(given.auth, "--auth", "Login", default="basic"),
+        auth=ask(given.auth, "--auth", "Login", partial(value_problem, table, "auth"), default="basic"),
         allow_http=given.allow_http,
-        rows=_rows(given, ask),
-        redis_url=ask(given.redis_url, "--redis", "Redis", default=first_files.LOCAL_REDIS),
+        rows=_rows(given, ask, by_address=table.by_address),
+        redis_url=ask(
+            given.redis_url,
+            "--redis",
+            "Redis",
+            partial(value_problem, RedisSettings, "url"),
+            default=first_files.LOCAL_REDIS,
+        ),
         redis_password=ask(
             _secret(given.redis_password_file),
             "--redis-password-file",
@@ -159,14 +187,28 @@ def _known(directory: Path, given: _Given) -> first_files.NewInstallation:
     return replace(new, internal_domains=[domain.strip() for domain in domains.split(",") if domain.strip()])
 
 
-def _rows(given: _Given, ask: Callable[..., str]) -> str:
+def _rows(given: _Given, ask: Callable[..., str], *, by_address: bool) -> str:
     file: Path | str | None = given.list_file
     if file is None and not given.mailboxes:
-        file = ask("", "--list", "List of mailboxes (a CSV file; empty: one mailbox)", default="", show_default=False)
+        question = "List of mailboxes (a CSV file; empty: one mailbox)"
+        file = ask("", "--list", question, _no_file, default="", show_default=False)
     if file:
         return read_text(Path(file), "correct the path")
-    mailboxes = given.mailboxes or [ask("", "--mailbox", "A mailbox to begin with, such as adele@example.com")]
-    return first_files.list_of(mailboxes, given.name)
+    check = _no_address if by_address else lambda _: ""
+    question = "A mailbox to begin with, such as adele@example.com"
+    return first_files.list_of(given.mailboxes or [ask("", "--mailbox", question, check)], given.name)
+
+
+def _no_protocol(answer: str) -> str:
+    return "" if answer in PROTOCOLS else f"{answer!r} is not a known value; {did_you_mean(answer, PROTOCOLS)}"
+
+
+def _no_file(answer: str) -> str:
+    return "" if not answer or Path(answer).is_file() else f"there is no file {answer}; correct the path"
+
+
+def _no_address(answer: str) -> str:
+    return "" if is_plain_smtp(answer) else f"{answer!r} is not an SMTP address; write it as adele@example.com"
 
 
 def _secret(file: Path | None) -> str:
@@ -200,8 +242,7 @@ def _check(new: first_files.NewInstallation, probe: Callable[[Checked], None]) -
     """
     with tempfile.TemporaryDirectory() as name:
         trial = Path(name)
-        for _ in first_files.write_files({trial / path: content for path, content in new.settings_files().items()}):
-            pass
+        first_files.write_files({trial / path: content for path, content in new.settings_files().items()})
         try:
             checked = check_configuration(trial / "rsvpq.toml", {})
         except ConfigError as error:

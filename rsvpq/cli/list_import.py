@@ -17,7 +17,7 @@ from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.ops import list_import, open_context
 from rsvpq.settings import load_settings
 from rsvpq.settings.list_import import Places
-from rsvpq.text import printable
+from rsvpq.text import counted, printable
 
 #: The most changes of a kind that are shown; --json has all.
 _MOST_SHOWN = 30
@@ -44,7 +44,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     type=Name("server"),
     default="",
     callback=not_empty,
-    help="All of the export is on this server; others stay.",
+    help="All of the export is on this server.",
 )
 @click.option(
     "--map",
@@ -58,6 +58,7 @@ def _pairs(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 @click.option("--group", type=Name("group"), default="", help="The group of the mailboxes that are added.")
 @click.option("--keep-missing", is_flag=True, help="Remove none that the export lacks.")
 @click.option("--allow-removals", type=click.IntRange(0, LARGEST_COUNT), default=0, metavar="N", help="Remove up to N.")
+@click.option("--allow-moves", type=click.IntRange(0, LARGEST_COUNT), default=0, metavar="N", help="Move up to N.")
 @click.option("--yes", is_flag=True, help="Write the list without a question.")
 @why_option
 @who_option
@@ -73,6 +74,7 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
     group: str,
     keep_missing: bool,
     allow_removals: int,
+    allow_moves: int,
     yes: bool,
     reason: str,
     who: str,
@@ -90,23 +92,23 @@ def import_list(  # noqa: PLR0913 - one parameter for each option
         places = Places(server, named, frozenset(foreign))
         data = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
         name = "stdin" if file == _STDIN else str(file)
-        prepared = list_import.prepare(settings, data, name, form, places, remove=not keep_missing)
+        prepared = list_import.prepare(settings, data, name, form, places, group=group, remove=not keep_missing)
     if not as_json:
         click.echo("\n".join(map(printable, _lines(prepared))))
     with usage():
-        prepared.require_consent(allow_removals)
+        prepared.require_consent(allow_removals, allow_moves)
     if not prepared.changes:
-        if as_json:
-            print_action("import", _counts(prepared), as_json=True, facts=prepared.to_dict())
+        _unwritten(prepared, as_json=as_json)
         return
     if not yes:
         if as_json or file == _STDIN or not sys.stdin.isatty():
+            _unwritten(prepared, as_json=as_json)
             raise click.ClickException("nothing was written; add --yes to write the list")
         click.confirm(f"Write {settings.mailboxes}?", abort=True)
-    former, unrecorded = list_import.write_list(open_context(settings, who=who), prepared, group, reason)
+    former, unrecorded = list_import.write_list(open_context(settings, who=who), prepared, reason)
     warnings = [f"not recorded in the audit: {unrecorded}"] if unrecorded else []
     done = f"written; the former list is {former}"
-    print_action("import", done, as_json=as_json, warnings=warnings, facts=prepared.to_dict())
+    print_action("import", done, as_json=as_json, warnings=warnings, facts={**prepared.to_dict(), "written": True})
 
 
 def _given(csv_file: Path | None, ldif_file: Path | None) -> tuple[Literal["csv", "ldif"], Path]:
@@ -115,6 +117,12 @@ def _given(csv_file: Path | None, ldif_file: Path | None) -> tuple[Literal["csv"
     if ldif_file is not None and csv_file is None:
         return "ldif", ldif_file
     raise click.UsageError("give one export: --csv FILE or --ldif FILE, - for stdin")
+
+
+def _unwritten(prepared: list_import.ListImport, *, as_json: bool) -> None:
+    """Print the document of an import that writes nothing; as text, the changes were shown before."""
+    if as_json:
+        print_action("import", _counts(prepared), as_json=True, facts={**prepared.to_dict(), "written": False})
 
 
 def _lines(prepared: list_import.ListImport) -> Iterator[str]:
@@ -137,5 +145,5 @@ def _kinds(prepared: list_import.ListImport) -> tuple[list[str], list[str], list
 def _counts(prepared: list_import.ListImport) -> str:
     changes = prepared.changes
     counts = " ".join(f"{sign}{len(lines)}" for sign, lines in zip("+-~", _kinds(prepared), strict=True))
-    skipped = f"; {changes.skipped} entries left out" if changes.skipped else ""
+    skipped = f"; {counted(changes.skipped, 'entry', 'entries')} left out" if changes.skipped else ""
     return f"{counts}, {changes.unchanged} unchanged{skipped}"

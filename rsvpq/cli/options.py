@@ -20,6 +20,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 #: A whole number above zero.
 COUNT = click.IntRange(1, LARGEST_COUNT)
+#: Characters of the name of an operator, which is in each record of the audit of what that operator does.
+_LONGEST_NAME = 100
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead.")
 
 
@@ -44,9 +46,14 @@ def not_empty(context: click.Context, parameter: click.Parameter, value: Any) ->
 def _claimed(context: click.Context, parameter: click.Parameter, value: str) -> str:
     """Return who acts as the audit records it: the claimed name never hides the account that is used."""
     not_empty(context, parameter, value)
-    if not value.isprintable():
+    name = value.strip()
+    if value and not name:
+        raise click.BadParameter("the name consists of blanks; write one, or omit it")
+    if not name.isprintable():
         raise click.BadParameter("the name has characters that cannot be shown; write it in plain letters")
-    return f"{value} ({operator()})" if value else ""
+    if len(name) > _LONGEST_NAME:
+        raise click.BadParameter(f"the name is longer than {_LONGEST_NAME} characters; write a shorter one")
+    return f"{name} ({operator()})" if name else ""
 
 
 who_option = click.option(

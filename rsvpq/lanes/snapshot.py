@@ -290,17 +290,19 @@ class Snapshot:
 
     def rests(self, lanes: Iterable[Lane]) -> dict[str, float]:
         """Return for how many seconds the quiet hours of lanes still last, by name; only of those that rest now."""
-        chosen, now_us = list(lanes), self._namespace.time_us()
-        groups = ["", *sorted({lane.group for lane in chosen} - {""})]
-        scopes = [("group", group) if group else ("all", "") for group in groups]
-        left = {
-            group: quiet_left_s(first_us, last_us, now_us)
-            for group, (first_us, last_us) in zip(
-                groups, self._of_scopes(scopes, "quiet_from", "quiet_until"), strict=True
-            )
-        }
-        rests = {lane.name: max(left[""], left[lane.group]) for lane in chosen}
+        chosen = list(lanes)
+        left = self.quiet_hours(lane.group for lane in chosen)
+        rests = {lane.name: max(left.get("", 0.0), left.get(lane.group, 0.0)) for lane in chosen}
         return {name: for_s for name, for_s in rests.items() if for_s}
+
+    def quiet_hours(self, groups: Iterable[str]) -> dict[str, float]:
+        """Return for how many seconds quiet hours still last, by group; '' is all mailboxes. Only those of now."""
+        now_us = self._namespace.time_us()
+        names = ["", *sorted({*groups} - {""})]
+        scopes = [("group", name) if name else ("all", "") for name in names]
+        stops = zip(names, self._of_scopes(scopes, "quiet_from", "quiet_until"), strict=True)
+        left = {name: quiet_left_s(first_us, last_us, now_us) for name, (first_us, last_us) in stops}
+        return {name: for_s for name, for_s in left.items() if for_s}
 
     def _of_scopes(self, scopes: Sequence[tuple[str, str]], *fields: str) -> list[Sequence[str | None]]:
         """Return these fields of each scope, such as ``("server", "mail1")`` or ``("all", "")``."""

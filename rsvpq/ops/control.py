@@ -35,20 +35,17 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
         raise InvalidRequest("the pause would end in more than 100 years; give no end: it lasts until somebody resumes")
     by_ledger = _regrouped(context, name) if scope == "group" else ""
     why = reason or PAUSED
-    values = {"for": None if for_s is None else f"{for_s:g} s"}
-    action = context.action("pause", scope, name, why=why, values=values)
+    ends = None if for_s is None else f"{datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
+    action = context.action("pause", scope, name, why=why, values={"until": ends})
     context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
-    return f"paused: {scope} {name}".rstrip() + _planned_end(context, for_s) + by_ledger
+    return f"paused: {scope} {name}".rstrip() + (_planned_end(context, ends) if ends else "") + by_ledger
 
 
-def _planned_end(context: LedgerContext, for_s: float | None) -> str:
+def _planned_end(context: LedgerContext, ends: str) -> str:
     """Say when a pause ends, and if nobody is there to end it."""
-    if for_s is None:
-        return ""
-    ends = f", until {datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
     if context.lanes.registrations.alive_anywhere("dispatcher"):
-        return ends
-    return f"{ends}, or longer: no dispatcher runs, and only one lifts it; start one: {DISPATCHER}"
+        return f", until {ends}"
+    return f", until {ends}, or longer: no dispatcher runs, and only one lifts it; start one: {DISPATCHER}"
 
 
 def _regrouped(context: LedgerContext, group: str) -> str:

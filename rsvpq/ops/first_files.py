@@ -6,7 +6,8 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,6 +16,7 @@ from pathlib import Path
 import rsvpq
 from rsvpq.ops.context import InvalidRequest
 from rsvpq.settings.logins import make_login
+from rsvpq.settings.text_files import write_remedy
 
 #: Who may read a file: only its owner, or everybody.
 _SECRET, _OPEN = 0o600, 0o644
@@ -146,35 +148,44 @@ def existing(paths: Collection[Path]) -> list[Path]:
     return sorted(path for path in paths if path.exists())
 
 
-def write_files(files: Mapping[Path, tuple[str, int]], *, force: bool = False) -> Iterator[Path]:
-    """Write files with their modes, each in one step, and yield the path of each.
+def write_files(files: Mapping[Path, tuple[str, int]], *, force: bool = False) -> list[Path]:
+    """Write files with their modes, each in one step, and return their paths.
+
+    All are written beside their places first: if one of them cannot be, nothing is left of any.
 
     :param force: replace what is there.
     :raises InvalidRequest: a file is there already, or cannot be written.
     """
-    for path, (text, mode) in sorted(files.items()):
-        folder_mode = _SECRETS_FOLDER if mode == _SECRET else 0o755
-        fresh = path.with_name(f".{path.name}.new")
-        try:
-            path.parent.mkdir(folder_mode, parents=True, exist_ok=True)
-            fresh.unlink(missing_ok=True)
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), mode)  # whatever the umask is
-                file.write(text)
+    fresh = {path: path.with_name(f".{path.name}.new") for path in sorted(files)}
+    placed: list[Path] = []
+    try:
+        for path, beside in fresh.items():
+            _write_beside(path, beside, *files[path])
+        for path, beside in fresh.items():
             if force:
-                fresh.replace(path)
+                beside.replace(path)
             else:
-                os.link(fresh, path)
-                fresh.unlink()
-        except FileExistsError:
-            fresh.unlink(missing_ok=True)
+                os.link(beside, path)
+                placed.append(path)
+    except OSError as error:
+        for done in placed:
+            done.unlink()
+        if isinstance(error, FileExistsError):
             raise InvalidRequest(f"{path} is there already; --force replaces it") from None
-        except OSError as error:
-            fresh.unlink(missing_ok=True)
-            raise InvalidRequest(
-                f"{path} cannot be written ({error.strerror}); run this as a user that may write there"
-            ) from None
-        yield path
+        raise InvalidRequest(f"{path} cannot be written ({error.strerror}); {write_remedy(error)}") from None
+    finally:
+        for beside in fresh.values():
+            with suppress(OSError):  # where there can be no file there is none
+                beside.unlink(missing_ok=True)
+    return list(fresh)
+
+
+def _write_beside(path: Path, beside: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(_SECRETS_FOLDER if mode == _SECRET else 0o755, parents=True, exist_ok=True)
+    beside.unlink(missing_ok=True)
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
+        file.write(text)
 
 
 def _keys(values: Mapping[str, object]) -> str:

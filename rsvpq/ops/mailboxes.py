@@ -147,6 +147,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
     counted = Counter(state for row in rows for state in row.states)
+    groups = {mailbox.group for mailbox in listed.values() if choice.group in ("", mailbox.group)}
     paused = {name: one for name, one in snapshot.group_pauses().items() if choice.group in ("", name)}
     return Examined(
         mailboxes=len(rows),
@@ -154,23 +155,28 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
         states={state: counted[state] for state in STATES if counted[state]},
         held_servers={name: hold for name, hold in holds.items() if choice.server in ("", name)},
         paused_groups=paused,
-        obstacles=obstacles(context, [choice.server] if choice.server else servers, paused),
+        obstacles=obstacles(context, [choice.server] if choice.server else servers, paused, groups),
         missing=_missing(context),
         rows=sorted(filter(choice.returns, rows), key=_urgency),
     )
 
 
-def obstacles(context: OperatorContext, servers: Iterable[str], groups: Mapping[str, Pause]) -> list[str]:
-    """Say what stops every mailbox of these servers, however well it is: pauses, and holds of whole servers.
+def obstacles(
+    context: OperatorContext, servers: Iterable[str], paused: Mapping[str, Pause], groups: Iterable[str]
+) -> list[str]:
+    """Say what stops mailboxes of these servers, however well they are: pauses, quiet hours, and holds of servers.
 
-    :param groups: the pauses of groups that concern them.
+    :param paused: the pauses of groups that concern them. :param groups: their groups.
     """
     snapshot, names = context.lanes.snapshot, sorted(servers)
     everything = snapshot.pause("all")
     found = [f"everything is paused{_about(everything)}"] if everything else []
     servers_paused = {name: pause for name in names if (pause := snapshot.pause("server", name))}
-    for kind, pauses in (("server", servers_paused), ("group", groups)):
+    for kind, pauses in (("server", servers_paused), ("group", paused)):
         found += [f"{kind} {name} is paused{_about(pause)}" for name, pause in pauses.items()]
+    for name, left_s in snapshot.quiet_hours(groups).items():
+        last = f"quiet hours for another {age(left_s)}: nothing new starts"
+        found.append(f"group {name} has {last} there" if name else last)
     for name, hold in snapshot.holds("server", names).items():
         found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
     return found
@@ -202,7 +208,7 @@ def show_mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
         row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
     lane = look.mailbox(context, name) if state and state.server else {}
     totals = asdict(state.totals) if state and state.totals else None
-    stopped = obstacles(context, [server] if server else [], {})
+    stopped = obstacles(context, [server] if server else [], {}, [listed.group] if listed else [])
     more = {"last_scan": totals, "obstacles": stopped, "missing": _missing(context)}
     return {**lane, **row.to_dict(), **more}
 

@@ -136,7 +136,7 @@ def _cautions(context: OperatorContext, kind: contract.ScanKind, chosen: Sequenc
     found += map(str, look.missing())
     groups = {mailbox.group for mailbox in chosen}
     paused = {name: pause for name, pause in context.lanes.snapshot.group_pauses().items() if name in groups}
-    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused)
+    stopped = obstacles(context, {mailbox.server for mailbox in chosen}, paused, groups)
     return [*found, *(f"{obstacle}; its scans wait" for obstacle in stopped)]
 
 

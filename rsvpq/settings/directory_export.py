@@ -16,8 +16,10 @@ from rsvpq.settings.problems import ConfigError, Problem
 
 #: The most problems shown: a file of another format is wrong in each of its lines.
 _MOST_SHOWN = 20
-#: What ldapsearch writes after the entries, or in place of one that another server has.
-_SEARCH_RESULT, _REFERRAL = "search", "ref"
+#: What ldapsearch writes before the entries, after them, or in place of one that another server has. With paged results
+#: it writes the first two for each page.
+_SEARCH_COMMENT, _SEARCH_RESULT, _REFERRAL = "# extended LDIF", "search", "ref"
+_LDAPSEARCH = "export with ldapsearch"
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 #: With options, such as ``;binary``. Active Directory writes ``;range=0-1499`` behind one that has more values.
 _ATTRIBUTE = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9=*-]+)*")
@@ -67,22 +69,20 @@ def read_ldif(text: str, file: str) -> list[DirectoryEntry]:
 
     :raises ConfigError: a line is not LDIF, or the export is not complete; with all problems.
     """
-    problems: list[Problem] = []
+    problems = list(_without_result(text, file))
     entries = []
     for record in _records(text):
         values = _values(record, file, problems)
         kind = next(iter(values), "")
         if kind == "dn":
-            if "changetype" in values:
-                text_of = "is a change and not an entry; export entries, with ldapsearch -LLL"
+            if values.get("changetype", ["add"])[0] != "add":  # ldifde writes 'add' to each entry
+                text_of = f"is a change and not an entry; {_LDAPSEARCH}"
                 problems.append(Problem(file, record.line, "changetype", text_of))
             entries.append(DirectoryEntry(record.line, {name: tuple(found) for name, found in values.items()}))
         elif kind == _SEARCH_RESULT:
             problems += _incomplete(record, values, file)
         elif kind not in ("", _REFERRAL):
-            problems.append(
-                Problem(file, record.line, kind, "begins an entry without dn; export it with ldapsearch -LLL")
-            )
+            problems.append(Problem(file, record.line, kind, f"begins an entry without dn; {_LDAPSEARCH}"))
     if problems:
         raise ConfigError(problems, _MOST_SHOWN)
     return entries
@@ -137,6 +137,17 @@ def _value(rest: str) -> str:
         raise ValueError(f"is not base64 ({error}); export it again") from None
 
 
+def _without_result(text: str, file: str) -> Iterator[Problem]:
+    """Yield a problem if a search of ldapsearch has no result: it was interrupted, or the file was cut.
+
+    With ``-L`` there is neither the comment nor the result, which ldapsearch then writes to stderr.
+    """
+    lines = text.split("\n")
+    searches = [number for number, line in enumerate(lines, start=1) if line.rstrip() == _SEARCH_COMMENT]
+    if searches and not any(line.startswith("result:") for line in lines[searches[-1] :]):
+        yield Problem(file, searches[-1], "result", "is missing after this search: entries are missing; export again")
+
+
 def _incomplete(record: _Record, values: Mapping[str, list[str]], file: str) -> Iterator[Problem]:
     """Yield a problem if the server did not return all entries: the others would be taken for removed."""
     result = values.get("result", ["0"])[0]
@@ -154,7 +165,8 @@ def read_csv(text: str, file: str) -> list[DirectoryEntry]:
 
     :raises ConfigError: it is not CSV; with all problems.
     """
-    first = 2 if text.startswith("#TYPE") else 1  # Export-Csv of Windows PowerShell begins with the type
+    # Export-Csv of Windows PowerShell begins with the type, and what is meant for Excel with the separator.
+    first = 2 if text.startswith(("#TYPE", "sep=")) else 1
     body = text.split("\n", first - 1)[-1]
     header = _QUOTED.sub("", body.partition("\n")[0])
     separator = max(",;\t", key=header.count)

@@ -5,6 +5,7 @@ operator's, and stays. So do comments, blank lines, the order, and the name unde
 one of its names in the directory: under another name its lane would begin anew.
 """
 
+import codecs
 import csv
 import io
 import os
@@ -17,20 +18,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from rsvpq.mail.persons import is_plain_smtp
 from rsvpq.settings.directory_export import DirectoryEntry
-from rsvpq.settings.mailboxes import ListedMailbox, list_rows, mailbox_name, read_mailboxes
+from rsvpq.settings.mailboxes import ListedMailbox, list_rows, mailbox_name
 from rsvpq.settings.model import Settings
 from rsvpq.settings.problems import ConfigError, Problem
-from rsvpq.settings.text_files import read_text
+from rsvpq.settings.text_files import read_text, write_remedy
 
 #: Attributes of LDAP and columns of Get-Mailbox: what a mailbox is called, and where it is.
 _ADDRESS = ("PrimarySmtpAddress", "mail", "WindowsEmailAddress")
 _ALIAS = ("Alias", "mailNickname")
 _ALL_ADDRESSES = ("proxyAddresses", "EmailAddresses")
 _PLACE = ("ServerName", "msExchHomeServerName", "homeMDB", "Database")
-#: Mailboxes that Exchange keeps for itself, by RecipientTypeDetails.
-_SYSTEM = frozenset(
-    {"discoverymailbox", "arbitrationmailbox", "monitoringmailbox", "auditlogmailbox", "publicfoldermailbox"}
+_KIND = ("RecipientTypeDetails", "msExchRecipientTypeDetails")
+#: Kinds of mailboxes that Exchange keeps for itself: the name that Get-Mailbox shows, the number in the directory.
+_KINDS_OF_EXCHANGE = {
+    "SystemAttendantMailbox": 1 << 13,
+    "SystemMailbox": 1 << 14,
+    "ArbitrationMailbox": 1 << 23,
+    "DiscoveryMailbox": 1 << 29,
+    "PublicFolderMailbox": 1 << 36,
+    "MonitoringMailbox": 1 << 39,
+    "AuditLogMailbox": 1 << 42,
+    "AuxAuditLogMailbox": 1 << 46,
+    "SupervisoryReviewPolicyMailbox": 1 << 47,
+}
+_OF_EXCHANGE = frozenset(text.casefold() for name, number in _KINDS_OF_EXCHANGE.items() for text in (name, str(number)))
+#: How Exchange names such mailboxes: Exchange 2000 and 2003 have no kinds, and not every export has them.
+_NAMED_BY_EXCHANGE = re.compile(
+    r"(SystemMailbox|DiscoverySearchMailbox) ?\{[0-9a-f-]+\}"
+    r"|HealthMailbox[0-9a-f]{7,32}"
+    r"|(FederatedEmail|Migration)\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.IGNORECASE,
 )
 _SMTP = re.compile(r"(?P<kind>smtp):(?P<address>[^\s;,]+)", re.IGNORECASE)
 #: The name of the server, or of the database, in a legacy DN and in the DN of a store.
@@ -69,7 +88,12 @@ class Moved:
     """A mailbox that the list has on another server than the directory."""
 
     mailbox: ListedMailbox
-    server: str
+    found: Exported
+
+    @property
+    def server(self) -> str:
+        """The server on which the directory has it."""
+        return self.found.server
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +145,7 @@ def compare(
     matched = {mailbox.name: by_name.get(mailbox.name.casefold()) for mailbox in listed}
     taken = {one.name for one in matched.values() if one is not None}
     moved = [
-        Moved(mailbox, one.server)
+        Moved(mailbox, one)
         for mailbox in listed
         if (one := matched[mailbox.name]) is not None and one.server not in ("", mailbox.server)
     ]
@@ -163,24 +187,26 @@ def changed_text(text: str, changes: ListChanges, settings: Settings, group: str
     return "\n".join([*lines, ""])
 
 
-def replace_list(path: Path, text: str, before: str, settings: Settings) -> Path:
-    """Write the list in one step, with the owner and the mode of the former file, and keep that one.
+def replace_list(path: Path, text: str, before: str) -> Path:
+    """Write the list in one step, with owner, mode, line ends and encoding of the former file, and keep that one.
 
     :param before: the text that the changes were made to.
     :returns: the path of the former file.
-    :raises ConfigError: the list was changed meanwhile, cannot be written, or would not be valid.
+    :raises ConfigError: the list was changed meanwhile, or cannot be written.
     """
     path = path.resolve()  # else a link to the list would become a list of its own
     former = path.with_name(f"{path.name}.former")
     try:
+        data = path.read_bytes()
+        encoding = "utf-8-sig" if data.startswith(codecs.BOM_UTF8) else "utf-8"
+        newline = "\r\n" if b"\r\n" in data else "\n"
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         fresh = Path(name)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            with os.fdopen(handle, "w", encoding=encoding, newline=newline) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            _require_valid(fresh, path, settings)
             if read_text(path, "correct the path") != before:
                 raise ConfigError([Problem(str(path), 0, "file", "was changed meanwhile; import again")])
             owner = path.stat()
@@ -192,17 +218,9 @@ def replace_list(path: Path, text: str, before: str, settings: Settings) -> Path
         finally:
             fresh.unlink(missing_ok=True)
     except OSError as error:
-        remedy = "run this as somebody who may write that folder"
-        raise ConfigError([Problem(str(path), 0, "file", f"cannot be written ({error.strerror}); {remedy}")]) from None
+        text = f"cannot be written ({error.strerror}); {write_remedy(error)}"
+        raise ConfigError([Problem(str(path), 0, "file", text)]) from None
     return former
-
-
-def _require_valid(fresh: Path, path: Path, settings: Settings) -> None:
-    try:
-        read_mailboxes(fresh, settings)
-    except ConfigError as error:
-        named = [Problem(f"{path} as it would be", one.line, one.field, one.text) for one in error.problems]
-        raise ConfigError(named, _MOST_SHOWN) from None
 
 
 @dataclass(slots=True)
@@ -219,7 +237,7 @@ class _ExportReader:
     def read(self, entry: DirectoryEntry) -> Exported | None:
         attribute, name = entry.first(*_ADDRESS, *_ALIAS)
         primary = next((address for kind, address in _addresses(entry) if kind == "SMTP"), "")
-        attribute, name = ("proxyAddresses", primary) if primary else (attribute, name)
+        attribute, name = (entry.first(*_ALL_ADDRESSES)[0], primary) if primary else (attribute, name)
         server = self._server(entry)
         try:
             name = mailbox_name(name, server or next(iter(self.settings.servers)), self.settings)
@@ -260,9 +278,25 @@ def without_server(found: Iterable[Exported], file: str, settings: Settings) -> 
             yield Problem(file, one.line, "server", text)
 
 
+def without_address(moved: Iterable[Moved], settings: Settings) -> Iterator[Problem]:
+    """Yield a problem for each mailbox that the list has by an alias, and that moves where an address is needed.
+
+    It keeps its name otherwise, and another name begins another lane: the operator has to decide that.
+    """
+    for one in moved:
+        name, server = one.mailbox.name, settings.servers[one.server]
+        if server.by_address and not is_plain_smtp(name):
+            needs = f"{name!r} moves to {one.server}, whose protocol {server.protocol} needs an SMTP address"
+            text = f"{needs}; name it {one.found.name} in the list first"
+            yield Problem(str(settings.mailboxes), 0, "mailbox", text)
+
+
 def _is_mailbox(entry: DirectoryEntry, with_place: bool) -> bool:
     """Return whether people use a mailbox of this entry: it has a name, and a place if others have one."""
-    if entry.first("RecipientTypeDetails")[1].casefold() in _SYSTEM:
+    if entry.first(*_KIND)[1].casefold() in _OF_EXCHANGE:
+        return False
+    names = (entry.first(*_ALIAS)[1], entry.first(*_ADDRESS)[1].partition("@")[0])
+    if any(_NAMED_BY_EXCHANGE.fullmatch(name) for name in names):
         return False
     named = bool(entry.first(*_ADDRESS, *_ALIAS)[1]) or any(True for _ in _addresses(entry))
     return named and (not with_place or bool(entry.first(*_PLACE)[1]))

@@ -73,8 +73,16 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
 
     :raises ConfigError: with all problems in the file.
     """
-    report = _Report(str(path))
-    rows = _rows(read_text(path, "create it, or correct mailboxes in the settings"), report)
+    return parse_mailboxes(read_text(path, "create it, or correct mailboxes in the settings"), str(path), settings)
+
+
+def parse_mailboxes(text: str, file: str, settings: Settings) -> tuple[ListedMailbox, ...]:
+    """Return the mailboxes of the text of a list; ``file`` is its name for messages.
+
+    :raises ConfigError: with all problems in the text.
+    """
+    report = _Report(file)
+    rows = _rows(text, report)
     columns = _columns(rows, report, several_servers=len(settings.servers) > 1)
     if report.problems:  # with a wrong header every row would be wrong
         raise ConfigError(report.problems, _MOST_SHOWN)

@@ -5,11 +5,13 @@ A value is shown only if its key takes one of a few words, so no message made he
 
 import re
 
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rsvpq.settings.keys import keys_of
 from rsvpq.settings.problems import did_you_mean
 from rsvpq.settings.servers import PROTOCOLS
+from rsvpq.settings.table import Table
 from rsvpq.settings.toml_lines import KeyPath
 
 #: Examples of keys that may be missing.
@@ -69,6 +71,18 @@ def remedy_for(error: ErrorDetails) -> str:
         case kind:
             known = _BY_TYPE.get(kind, f"is not valid ({kind}); see its type in docs/settings.md")
             return known.format(table=".".join(map(str, place)))
+
+
+def value_problem(table: type[Table], key: str, value: object, **others: object) -> str:
+    """Return what is wrong with one value of a table, with the remedy; '' if nothing is.
+
+    :param others: the values of the keys that it depends on.
+    """
+    try:
+        table.model_validate({**others, key: value})
+    except ValidationError as error:
+        return next((remedy_for(one) for one in error.errors() if place_of(one) == (key,)), "")
+    return ""
 
 
 def _unknown_key(place: KeyPath) -> str:

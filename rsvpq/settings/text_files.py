@@ -1,5 +1,6 @@
-"""Read text files that people wrote with any editor."""
+"""Read text files that people wrote with any editor, and say why one cannot be written."""
 
+import errno
 from pathlib import Path
 
 from rsvpq.settings.problems import ConfigError, Problem
@@ -30,3 +31,14 @@ def read_text(file: Path, remedy: str) -> str:
     except OSError as error:
         problem = Problem(str(file), 0, "file", f"cannot be read ({error.strerror}); {remedy}")
     raise ConfigError([problem])
+
+
+def write_remedy(error: OSError) -> str:
+    """Return what to do about a file that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "make room there"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "run this as a user that may write there"
+    if error.errno in (errno.EROFS, errno.EBUSY):  # EBUSY: a file that is mounted by itself cannot be replaced
+        return "write it where it is mounted from"
+    return "choose another folder"

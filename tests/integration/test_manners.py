@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
 from testbed.processes import WAIT_S, Part
 from tests.integration.test_dead_command import ADELE, kill
+from tests.support.forked_command import run_rsvpq
 from tests.support.installation import Installation, report_processes
 
 #: A broken rule, a broken server and a list that is not there.
@@ -70,6 +72,26 @@ def test_a_command_that_is_interrupted_says_so_by_its_exit_code(words: tuple[str
             command.signal(signal.SIGINT)
             assert command.process.wait(WAIT_S) == 130
         assert command.log.read_text() == "\ninterrupted\n"
+
+
+@pytest.mark.parametrize("words", [("init",)], ids=" ".join)
+def test_a_question_that_is_interrupted_is_no_answer(words: tuple[str, ...], tmp_path: Path) -> None:
+    command = Installation(tmp_path, "redis://127.0.0.1:9/0").command(*words)
+    for interrupt, code, said in ((True, 130, b"interrupted"), (False, 1, b"Aborted!")):
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as process:
+            assert process.stdin
+            assert process.stdout
+            shown = process.stdout.read(5)  # of the question
+            if interrupt:
+                process.send_signal(signal.SIGINT)
+            else:
+                process.stdin.close()
+            shown += process.stdout.read()
+            assert process.wait(WAIT_S) == code
+        assert said in shown
+        assert b"Traceback" not in shown
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words != ALONE], ids=" ".join)
@@ -177,12 +199,21 @@ def test_a_claimed_name_is_recorded_and_never_hides_the_account(
     assert f"by {operator()}" in installation.rsvpq("status").stdout
 
 
-@pytest.mark.parametrize("name", ["", "anna\x1b[31m"])
+@pytest.mark.parametrize("name", ["", "  ", "anna\x1b[31m", "a" * 101])
 @pytest.mark.usefixtures("lanes")
 def test_a_name_that_is_none_is_refused(installation: Installation, name: str) -> None:
     ended = installation.rsvpq("pause", "all", "--who", name)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "Invalid value for '--who'" in ended.stderr
+    if name:  # an empty variable counts as none
+        ended = run_rsvpq(("pause", "all"), {**installation.environment, "RSVPQ_OPERATOR": name})
+        assert (ended.returncode, ended.stdout) == (2, "")
+
+
+@pytest.mark.usefixtures("lanes")
+def test_blanks_around_a_name_are_not_part_of_it(installation: Installation) -> None:
+    assert installation.rsvpq("pause", "all", "--who", " anna ").returncode == 0
+    assert f"by anna ({operator()})" in installation.rsvpq("status").stdout
 
 
 # -- pause all -----------------------------------------------------------------------------------------------------

@@ -178,8 +178,16 @@ def test_every_picture_says_who_rests_and_for_how_long(installation: Installatio
     shown = installation.rsvpq("status").stdout
     assert "GROUP sales HAS QUIET HOURS for another 2 h: nothing new starts there" in shown
     assert "quiet hours of group sales for another 2 h" in installation.rsvpq("doctor").stdout
+    resting = "group sales has quiet hours for another 2 h: nothing new starts there"
+    bruno = installation.rsvpq("mailboxes", "show", "bruno").stdout
+    assert (resting in bruno, "it is well" in bruno) == (True, False)
+    assert resting not in installation.rsvpq("mailboxes", "show", "o'neil").stdout
+    assert resting in installation.rsvpq("mailboxes").stdout
+    assert resting not in installation.rsvpq("mailboxes", "--group", "legal").stdout
+    assert f"{resting}; its scans wait" in installation.rsvpq("scan", "bruno").stderr
     lanes.controls.rest("", (now_us - HOUR_US, now_us + 3 * HOUR_US))
     assert installation.rsvpq("status").stdout.startswith("QUIET HOURS for another 2 h: nothing new starts\n")
+    assert "quiet hours for another 2 h: nothing new starts" in installation.rsvpq("mailboxes", "show", "adele").stdout
     found = json.loads(installation.rsvpq("status", "--json").stdout)
     assert 10_700 < found["quiet_s"] <= 10_800
     assert 10_700 < found["groups"]["sales"]["quiet_s"] <= 10_800

@@ -22,6 +22,17 @@ FOLDERS = (ROOT / "deploy/completion", ROOT / "deploy/man")
 _COMPLETIONS = {"bash": "rsvpq.bash", "zsh": "_rsvpq", "fish": "rsvpq.fish"}
 #: A line of text that groff would take for a macro: it begins as one, and is none of those that a page has.
 _LIKE_A_MACRO = re.compile(r"'|\.(?!(?:TH|SH|PP|B|TP)\b)")
+#: A backslash that is of a text, and not one of the escapes that a page has.
+_OF_A_TEXT = re.compile(r"\\(?!f[BP]|-)")
+#: A row of the table of exit codes in docs/cli.md.
+_EXIT_CODE = re.compile(r"^\| (\d+) \| (.*) \|$", re.MULTILINE)
+#: A command that has exit codes of its own, which its help says.
+_OWN_EXIT_CODES = "rsvpq check"
+#: The variable behind an option, and what it is.
+_VARIABLES = {
+    "--config": ("RSVPQ_CONFIG", "The file of settings, where \\fB\\-\\-config\\fP is not given."),
+    "--who": ("RSVPQ_OPERATOR", "Your name for the audit, where \\fB\\-\\-who\\fP is not given."),
+}
 #: More characters than any first sentence has.
 _WHOLE = 1000
 
@@ -48,11 +59,34 @@ def _man_pages(name: str, command: click.Command, parent: click.Context | None) 
     page = generate_man_page(context, version=f"rsvpq {__version__}", date=" ")
     dashed = context.command_path.replace(" ", "-")
     page = page.replace(context.command_path.upper(), dashed.upper(), 1)  # in the title
+    page = _OF_A_TEXT.sub(r"\\e", page)
     lines = [rf"\&{line}" if _LIKE_A_MACRO.match(line) else line for line in page.splitlines()]
-    yield FOLDERS[1] / f"{dashed}.1", "\n".join(lines) + "\n"
+    yield FOLDERS[1] / f"{dashed}.1", "\n".join([*lines, *_more_sections(context)]) + "\n"
     for word, found in below:
         if found is not None:
             yield from _man_pages(word, found, context)
+
+
+def _more_sections(context: click.Context) -> Iterator[str]:
+    """Yield the lines of the sections that click-man does not make."""
+    if context.command_path != _OWN_EXIT_CODES:
+        yield ".SH EXIT STATUS"
+        for code, meaning in _EXIT_CODE.findall((ROOT / "docs/cli.md").read_text("utf-8")):
+            yield from (".TP", code, _quoted(meaning))
+    options = {option for parameter in context.command.params for option in parameter.opts}
+    if variables := [about for option, about in _VARIABLES.items() if option in options]:
+        yield ".SH ENVIRONMENT"
+        for name, what in variables:
+            yield from (".TP", f".B {name}", what)
+    if context.parent is not None:
+        above = context.parent.command_path.split()
+        pages = ("\\-".join(above[:length]) for length in range(1, len(above) + 1))
+        yield from (".SH SEE ALSO", f".B {', '.join(f'{page}(1)' for page in pages)}")
+
+
+def _quoted(text: str) -> str:
+    """Return a text of Markdown, in which commands are in backticks, as one of a man page."""
+    return re.sub("`([^`]+)`", r"\\fB\1\\fP", text).replace("--", r"\-\-")
 
 
 def main() -> None:

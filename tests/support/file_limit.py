@@ -1,4 +1,4 @@
-"""A process that has used up what it may open."""
+"""A process that has used up what it may open or write."""
 
 import resource
 from collections.abc import Iterator
@@ -14,3 +14,14 @@ def no_more_files() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file become longer than so many bytes: a write beyond them fails, as one to a full disk does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -34,6 +34,25 @@ def test_no_text_of_a_man_page_is_taken_for_a_macro() -> None:
     assert any(line.startswith("\\&'pause all'") for line in lines)
 
 
+def test_a_backslash_of_a_text_is_no_escape_of_a_man_page() -> None:
+    text = "".join(file.read_text("utf-8") for file in FOLDERS[1].iterdir())
+    assert set(re.findall(r"\\(?:f.|.)", text)) == {r"\fB", r"\fP", r"\-", r"\&", r"\e"}
+    assert r"EXAMPLE\esvc" in text
+
+
+def test_a_man_page_has_the_exit_codes_the_variables_and_the_pages_around_it() -> None:
+    codes = set(re.findall(r"^\| (\d+) \|", (ROOT / "docs/cli.md").read_text("utf-8"), re.MULTILINE))
+    assert {"0", "1", "2", "3", "130"} == codes
+    page = (FOLDERS[1] / "rsvpq-dead-retry.1").read_text("utf-8")
+    sections = dict(re.findall(r"^\.SH (.*)\n((?:(?!\.SH).*\n)*)", page, re.MULTILINE))
+    assert set(re.findall(r"^\.TP\n(\d+)$", sections["EXIT STATUS"], re.MULTILINE)) == codes
+    assert re.findall(r"^\.B (\w+)$", sections["ENVIRONMENT"], re.MULTILINE) == ["RSVPQ_CONFIG", "RSVPQ_OPERATOR"]
+    assert sections["SEE ALSO"] == ".B rsvpq(1), rsvpq\\-dead(1)\n"
+    check = (FOLDERS[1] / "rsvpq-check.1").read_text("utf-8")
+    assert "EXIT STATUS" not in check, "its own are in its description"
+    assert "RSVPQ_OPERATOR" not in check
+
+
 RSVPQ = Path(sys.executable).with_name("rsvpq")
 LIST = """\
 # of the pilot

@@ -14,6 +14,7 @@ from rsvpq.ops import InvalidRequest
 from rsvpq.ops.first_files import NewInstallation, list_of, write_files
 from rsvpq.settings import load_settings
 from rsvpq.settings.logins import read_logins
+from tests.support.file_limit import files_of_at_most
 
 ROOT = Path(__file__).parents[2]
 SECRET = "correct horse"
@@ -44,7 +45,8 @@ def files(target: Path) -> set[str]:
 def test_the_files_pass_the_check_and_only_observe(target: Path) -> None:
     ended = init(target, "--mailbox", "adele@example.com", "--mailbox", "bruno@example.com")
     assert ended.exit_code == 0
-    assert "observe: nothing will be answered; write respond when you are ready" in ended.stderr.splitlines()
+    warnings = [line.partition(":")[0] for line in ended.stderr.splitlines()]
+    assert warnings == ["schedule", "mode"]
     checked = CliRunner().invoke(commands, ["config", "check", "--config", str(target / "rsvpq.toml")])
     assert (checked.exit_code, checked.stderr) == (0, "")
     assert "mode       observe: nothing is answered" in checked.stdout
@@ -97,8 +99,7 @@ def test_what_is_there_is_replaced_only_by_force(target: Path) -> None:
 def test_the_modes_do_not_depend_on_the_umask(target: Path) -> None:
     before = os.umask(0o077)
     try:
-        for _ in write_files({target / "open": ("x", 0o644), target / "secrets/one": ("x", 0o600)}):
-            pass
+        write_files({target / "open": ("x", 0o644), target / "secrets/one": ("x", 0o600)})
     finally:
         os.umask(before)
     assert [stat.S_IMODE((target / name).stat().st_mode) for name in ("open", "secrets/one")] == [0o644, 0o600]
@@ -108,9 +109,23 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(target: Path) -> None:
     target.mkdir()
     (target / "file").write_text("theirs")
     with pytest.raises(InvalidRequest, match="is there already"):
-        list(write_files({target / "file": ("ours", 0o644)}))
+        write_files({target / "file": ("ours", 0o644)})
     assert [path.name for path in target.iterdir()] == ["file"]
     assert (target / "file").read_text() == "theirs"
+
+
+def test_nothing_is_left_if_one_of_the_files_cannot_be_written(target: Path) -> None:
+    wanted = {target / "first": ("short", 0o644), target / "second": ("x" * 200, 0o644)}
+    with files_of_at_most(100), pytest.raises(InvalidRequest, match=r"second cannot be .* too large\); make room"):
+        write_files(wanted)
+    assert files(target) == set()
+    write_files(wanted)
+    assert files(target) == {"first", "second"}
+
+
+def test_a_folder_that_cannot_be_made_is_named_with_its_remedy() -> None:
+    with pytest.raises(InvalidRequest, match=r"cannot be written \(No such file or directory\); choose another folder"):
+        write_files({Path("/proc/rsvpq") / "rsvpq.toml": ("x", 0o644)})
 
 
 def test_wrong_answers_are_named_and_nothing_is_written(target: Path) -> None:
@@ -139,6 +154,29 @@ def test_a_person_is_asked_for_what_no_option_says(target: Path) -> None:
     assert settings.servers["hq1"].password.get_secret_value() == SECRET
     assert settings.policy.internal_domains == ("corp.example", "corp.test")
     assert settings.redis.password is None
+
+
+def test_a_wrong_answer_is_asked_for_again_at_once(target: Path) -> None:
+    answers = [
+        *("ews", "http://mail.example.com", "https://mail.example.com", "svc", SECRET, "kerberos", "basic"),
+        *("nowhere.csv", "", "adele", "adele@corp.example", "http://127.0.0.1", "redis://127.0.0.1:6379/0", "", ""),
+    ]
+    options = ("--directory", str(target), "--no-probe", "--no-units")
+    ended = CliRunner().invoke(commands, ["init", *options], input="\n".join([*answers, ""]))
+    assert ended.exit_code == 0, ended.output
+    asked = [line for line in ended.output.splitlines() if line.startswith("Error: ")]
+    for error, said in zip(asked, ("unencrypted", "kerberos", "nowhere.csv", "SMTP address", "redis"), strict=True):
+        assert said in error
+    settings = load_settings(target / "rsvpq.toml", {})
+    assert (settings.servers["hq1"].protocol, settings.servers["hq1"].auth) == ("ews", "basic")
+    assert (target / "mailboxes.csv").read_text().splitlines()[1:] == ["adele@corp.example,hq1,pilot"]
+
+
+def test_a_wrong_option_is_refused_before_anything_is_asked(target: Path) -> None:
+    ended = init(target, script=False, url="http://mail.example.com", given="")
+    assert ended.exit_code == 2
+    assert "--url: sends the password unencrypted; use https" in ended.stderr
+    assert "password:" not in ended.output
 
 
 def test_a_list_is_taken_as_it_is(target: Path) -> None:

@@ -1,7 +1,9 @@
 """Exports of a directory: what is read, what it means for the list, and what is refused."""
 
 import base64
+import errno
 import json
+import os
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from rsvpq.ops import InvalidRequest, OperatorContext, list_import, open_context
 from rsvpq.settings import ConfigError, Settings, load_settings
 from rsvpq.settings.directory_export import decode, read_csv, read_ldif
 from rsvpq.settings.list_import import Places
+from rsvpq.settings.text_files import write_remedy
+from tests.support.file_limit import files_of_at_most
 
 LIST = """\
 # Ours.
@@ -24,7 +28,7 @@ bruno,hq1,"sales, north",4/s,2
 # Moves in May.
 cara@example.com,hq2,,,
 """
-#: ldapsearch without -LLL: comments, a folded comment, folded and encoded values, a referral, a result.
+#: What ldapsearch writes: comments, a folded comment, folded and encoded values, a referral, a result.
 LDIF = f"""\
 # extended LDIF
 #
@@ -92,7 +96,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def prepare(
-    settings: Settings, text: str, places: Places | None = None, *, remove: bool = True
+    settings: Settings, text: str, places: Places | None = None, *, group: str = "", remove: bool = True
 ) -> list_import.ListImport:
     """Compare an export with the list."""
     form = "ldif" if "dn:" in text else "csv"
@@ -102,6 +106,7 @@ def prepare(
         "export",
         "ldif" if form == "ldif" else "csv",
         places or Places(),
+        group=group,
         remove=remove,
     )
 
@@ -133,10 +138,27 @@ def test_a_separator_in_a_quoted_name_of_the_header_is_none() -> None:
     assert entry.first("mail") == ("mail", "a@example.com")
 
 
+def test_the_line_that_names_the_separator_for_excel_is_no_row() -> None:
+    (entry,) = read_csv("sep=;\nmail;ServerName\na@example.com;mail1\n", "export")
+    assert (entry.line, entry.first("mail")) == (3, ("mail", "a@example.com"))
+
+
 def test_a_part_of_many_values_is_read_as_an_attribute() -> None:
     text = "dn: CN=a\nproxyAddresses;range=0-1499: SMTP:a@example.com\nmember;range=1500-*: CN=b\n"
     (entry,) = read_ldif(text, "export")
     assert entry.first("proxyAddresses") == ("proxyAddresses", "SMTP:a@example.com")
+
+
+def test_the_pages_of_a_search_are_one_export() -> None:
+    page = "# extended LDIF\n#\n\n# {0}, example.com\ndn: CN={0}\nmail: {0}@example.com\n\n# search result\nsearch: 2\n"
+    end = "result: 0 Success\ncontrol: 1.2.840.113556.1.4.319 false MAUCAQAEAA==\npagedresults: cookie={}\n"
+    text = page.format("a") + end.format("AwAAAAAAAAA=") + page.format("b") + end.format("") + "\n# numEntries: 2\n"
+    assert [entry.first("mail")[1] for entry in read_ldif(text, "export")] == ["a@example.com", "b@example.com"]
+
+
+def test_what_ldifde_adds_to_each_entry_is_read() -> None:
+    (entry,) = read_ldif("dn: CN=a\nchangetype: add\nmail: a@example.com\n", "export")
+    assert entry.first("mail") == ("mail", "a@example.com")
 
 
 def test_another_encoding_is_named_with_its_line() -> None:
@@ -159,8 +181,8 @@ def test_the_list_keeps_everything_else(settings: Settings) -> None:
     text = GET_MAILBOX.replace(
         '"Adele";"adele";"mail1";"adele@example.com";"SMTP:adele', '"E";"eva";"mail2";"eva@example.com";"SMTP:eva'
     )
-    prepared = prepare(settings, text.replace('"bruno";"MAIL1"', '"bruno";"mail2"'))
-    former, unrecorded = list_import.write_list(_context(settings), prepared, "new ones")
+    prepared = prepare(settings, text.replace('"bruno";"MAIL1"', '"bruno";"mail2"'), group="new ones")
+    former, unrecorded = list_import.write_list(_context(settings), prepared)
     assert settings.mailboxes.read_text() == (
         LIST.replace("adele@example.com,hq1,pilot,,\n", "").replace('bruno,hq1,"sales', 'bruno,hq2,"sales')
         + "eva@example.com,hq2,new ones,,\n"
@@ -183,11 +205,9 @@ def test_a_list_that_was_edited_meanwhile_is_not_overwritten(settings: Settings)
     assert settings.mailboxes.read_text() == edited
 
 
-def test_a_group_that_the_list_cannot_have_is_refused_before_anything_is_written(settings: Settings) -> None:
-    prepared = prepare(settings, GET_MAILBOX.replace("cara@", "dora@").replace('"cara"', '"dora"'))
+def test_a_group_that_the_list_cannot_have_is_refused_before_anything_is_shown(settings: Settings) -> None:
     with pytest.raises(ConfigError, match=r"as it would be:.*group"):
-        list_import.write_list(_context(settings), prepared, "a\x07b")
-    assert settings.mailboxes.read_text() == LIST
+        prepare(settings, GET_MAILBOX.replace("cara@", "dora@").replace('"cara"', '"dora"'), group="a\x07b")
 
 
 def test_a_list_behind_a_link_is_written_where_it_is(settings: Settings, tmp_path: Path) -> None:
@@ -199,6 +219,37 @@ def test_a_list_behind_a_link_is_written_where_it_is(settings: Settings, tmp_pat
     assert "cara@example.com,hq1" in real.read_text()
     assert settings.mailboxes.is_symlink()
     assert (former, former.read_text()) == (tmp_path / "shared" / "list.csv.former", LIST)
+
+
+def test_the_line_ends_and_the_byte_order_mark_stay(settings: Settings) -> None:
+    settings.mailboxes.write_bytes(LIST.replace("\n", "\r\n").encode("utf-8-sig"))
+    list_import.write_list(_context(settings), prepare(settings, GET_MAILBOX.replace("ara", "ora")))
+    expected = LIST.replace("cara@example.com,hq2,,,\n", "") + "cora@example.com,hq2,,,\n"
+    assert settings.mailboxes.read_bytes() == expected.replace("\n", "\r\n").encode("utf-8-sig")
+
+
+def test_a_list_that_cannot_be_written_stays_as_it_is_with_the_remedy_for_the_reason(settings: Settings) -> None:
+    prepared = prepare(settings, GET_MAILBOX.replace("cara@", "dora@").replace('"cara"', '"dora"'))
+    with files_of_at_most(100), pytest.raises(ConfigError, match=r"cannot be written \(File too large\); make room"):
+        list_import.write_list(_context(settings), prepared)
+    assert settings.mailboxes.read_text() == LIST
+    assert [path.name for path in settings.mailboxes.parent.iterdir() if path.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "make room"),
+        (errno.EDQUOT, "make room"),
+        (errno.EACCES, "run this as a user that may write there"),
+        (errno.EPERM, "run this as a user that may write there"),
+        (errno.EROFS, "where it is mounted from"),
+        (errno.EBUSY, "where it is mounted from"),
+        (errno.ENOENT, "another folder"),
+    ],
+)
+def test_the_remedy_for_a_file_that_cannot_be_written_follows_from_the_reason(number: int, remedy: str) -> None:
+    assert remedy in write_remedy(OSError(number, os.strerror(number)))
 
 
 def test_mode_of_the_file_stays(settings: Settings) -> None:
@@ -234,6 +285,21 @@ def test_a_server_whose_mailboxes_would_all_leave_needs_consent(settings: Settin
     with pytest.raises(InvalidRequest, match=r"^5 of 100 mailboxes.*on hq2 5 of 5, .*--allow-removals 5;"):
         prepared.require_consent()
     prepared.require_consent(5)
+
+
+def test_more_than_a_tenth_of_a_server_moves_only_with_consent(settings: Settings) -> None:
+    names = [f"user{number}@example.com" for number in range(1_020)]
+    rows = [f"{name},{'hq2' if number < 20 else 'hq1'}\n" for number, name in enumerate(names)]
+    settings.mailboxes.write_text("mailbox,server\n" + "".join(rows))
+    prepare(settings, "mail\n" + "".join(f"{name}\n" for name in names[18:]), Places("hq1")).require_consent()
+    prepared = prepare(settings, "mail\n" + "".join(f"{name}\n" for name in names), Places("hq1"))
+    with pytest.raises(InvalidRequest) as raised:
+        prepared.require_consent(removals=1_020)
+    assert str(raised.value) == (
+        "20 of 1,020 mailboxes would move to another server, of those on hq2 20 of 20, more than 10 %: see whether "
+        "--server and --map are right. If they are: --allow-moves 20"
+    )
+    prepared.require_consent(moves=20)
 
 
 def test_servers_are_found_by_name_host_and_map(settings: Settings) -> None:
@@ -274,6 +340,10 @@ def test_the_export_of_one_server_leaves_the_rows_of_others_alone(settings: Sett
             "export:2: mail: 'a/b@example.com' contains /; write an alias or an SMTP address",
         ),
         (
+            "EmailAddresses,ServerName\nSMTP:a/b@example.com,mail1\n",
+            "export:2: EmailAddresses: 'a/b@example.com' contains /; write an alias or an SMTP address",
+        ),
+        (
             "mail,ServerName\na@example.com,mail1\nA@example.com,mail1\n",
             "export:3: mail: 'A@example.com' is also that of the entry in line 2; "
             "remove one of the two from the export",
@@ -295,15 +365,20 @@ def test_the_export_of_one_server_leaves_the_rows_of_others_alone(settings: Sett
         ("dn: CN=a\nmail:< file:///x\n", "export:2: mail: is in another file; export the value itself"),
         (
             "mail: a@example.com\ndn: CN=a\n",
-            "export:1: mail: begins an entry without dn; export it with ldapsearch -LLL",
+            "export:1: mail: begins an entry without dn; export with ldapsearch",
         ),
         (
             "dn: CN=a\nchangetype: delete\n",
-            "export:1: changetype: is a change and not an entry; export entries, with ldapsearch -LLL",
+            "export:1: changetype: is a change and not an entry; export with ldapsearch",
         ),
         (
             "dn: CN=a\nmail: a@example.com\n\nsearch: 2\nresult: 4 Size limit exceeded\n",
             "export:4: result: is '4 Size limit exceeded': entries are missing; export with -E pr=500/noprompt",
+        ),
+        (
+            "# extended LDIF\n#\n\ndn: CN=a\nmail: a@example.com\n\n# search result\nsearch: 2\nresult: 0 Success\n"
+            "pagedresults: cookie=AwAAAAAAAAA=\n# extended LDIF\n#\n\ndn: CN=b\nmail: b@example.com\n",
+            "export:11: result: is missing after this search: entries are missing; export again",
         ),
     ],
 )
@@ -316,11 +391,67 @@ def test_what_is_wrong_is_named_with_file_line_attribute_and_remedy(
 
 
 def test_an_alias_will_not_do_where_the_protocol_needs_an_address(settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="export:2: Alias: 'dora' is not an SMTP address, which protocol ews"):
+        prepare(_with_ews(settings), "Alias,ServerName\ndora,mail2\n", remove=False)
+
+
+def test_an_alias_that_moves_where_an_address_is_needed_is_named_with_its_address(settings: Settings) -> None:
+    with pytest.raises(ConfigError) as raised:
+        prepare(_with_ews(settings), GET_MAILBOX.replace('"bruno";"MAIL1"', '"bruno";"mail2"'))
+    assert str(raised.value) == (
+        f"{settings.mailboxes}: mailbox: 'bruno' moves to hq2, whose protocol ews needs an SMTP address; "
+        "name it bruno@example.com in the list first"
+    )
+
+
+def _with_ews(settings: Settings) -> Settings:
+    """The same, but with hq2 by Exchange Web Services."""
     config = settings.mailboxes.with_name("rsvpq.toml")
     config.write_text(config.read_text().replace("[servers.hq2]", '[servers.hq2]\nprotocol = "ews"'))
-    changed = load_settings(config, {})
-    with pytest.raises(ConfigError, match="export:2: Alias: 'dora' is not an SMTP address, which protocol ews"):
-        prepare(changed, "Alias,ServerName\ndora,mail2\n", remove=False)
+    return load_settings(config, {})
+
+
+#: Mailboxes that Exchange keeps for itself, as it names them.
+OF_EXCHANGE = (
+    "HealthMailboxc3d7722415ad41a5b19e3e00e165edbe",
+    "SystemMailbox{1f05a927-9350-4efe-a823-5529c2d64109}",
+    "DiscoverySearchMailbox{D919BA05-46A6-415f-80AD-7E09334BB852}",
+    "FederatedEmail.4c1f4d8b-8179-4148-93bf-00a95fa1e042",
+    "Migration.8f3e7716-2011-43e4-96b1-aba62d229136",
+)
+
+
+@pytest.mark.parametrize("name", OF_EXCHANGE)
+@pytest.mark.parametrize("attribute", ["mail", "mailNickname"])
+def test_a_mailbox_that_exchange_keeps_for_itself_is_known_by_its_name(
+    settings: Settings, name: str, attribute: str
+) -> None:
+    value = f"{name}@example.com" if attribute == "mail" else name
+    entry = f"dn: CN=x,DC=example,DC=com\n{attribute}: {value}\nhomeMDB: CN=x,CN=InformationStore,CN=MAIL1,CN=y\n"
+    text = f"{LDIF}\n{entry}"
+    assert signs(prepare(settings, text)) == ([], [], [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "added"),
+    [
+        *((str(number), []) for number in (8192, 16384, 8388608, 536870912, 68719476736, 549755813888, 4398046511104)),
+        *((name, []) for name in ("ArbitrationMailbox", "AuxAuditLogMailbox", "SystemMailbox")),
+        *((kind, ["eva@example.com"]) for kind in ("1", "2", "4", "8", "16", "32", "LinkedRoomMailbox", "")),
+    ],
+)
+@pytest.mark.parametrize("attribute", ["msExchRecipientTypeDetails", "RecipientTypeDetails"])
+def test_the_kind_of_a_mailbox_is_read_as_a_number_and_as_a_name(
+    settings: Settings, attribute: str, kind: str, added: list[str]
+) -> None:
+    text = f"mail,ServerName,{attribute}\neva@example.com,mail1,{kind}\nadele@example.com,mail1,1\n"
+    assert signs(prepare(settings, text, remove=False))[0] == added
+
+
+def test_a_person_whose_name_begins_like_one_of_exchange_is_added(settings: Settings) -> None:
+    names = ["healthmailbox.team@example.com", "migration.office@example.com", "systemmailbox@example.com"]
+    text = "mail,ServerName\n" + "".join(f"{name},mail1\n" for name in names)
+    assert signs(prepare(settings, text, remove=False))[0] == names
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -335,12 +466,16 @@ def run(settings: Settings, *arguments: str, given: str | None = None) -> Result
 def test_the_command_shows_and_writes_only_with_yes(settings: Settings, tmp_path: Path) -> None:
     export = tmp_path / "export.csv"
     export.write_text(GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"'))
-    shown = run(settings, "--csv", str(export))
+    shown = run(settings, "--csv", str(export), "--allow-moves", "1")
     assert shown.exit_code == 1
-    assert shown.stdout == "~ cara@example.com  hq2 -> hq1\n+0 -0 ~1, 2 unchanged; 1 entries left out\n"
+    assert shown.stdout == "~ cara@example.com  hq2 -> hq1\n+0 -0 ~1, 2 unchanged; 1 entry left out\n"
     assert "add --yes" in shown.stderr
     assert settings.mailboxes.read_text() == LIST
     shown = run(settings, "--csv", "-", "--yes", given=export.read_text())
+    assert shown.exit_code == 2
+    assert "--allow-moves 1" in shown.stderr
+    assert settings.mailboxes.read_text() == LIST
+    shown = run(settings, "--csv", "-", "--yes", "--allow-moves", "1", given=export.read_text())
     assert (shown.exit_code, shown.stdout.splitlines()[-1]) == (
         0,
         f"written; the former list is {settings.mailboxes}.former",
@@ -352,14 +487,18 @@ def test_the_command_shows_and_writes_only_with_yes(settings: Settings, tmp_path
 
 def test_the_document_has_all_changes_and_is_the_only_output(settings: Settings) -> None:
     text = GET_MAILBOX.replace('"cara";"mail2"', '"cara";"mail1"')
-    refused = run(settings, "--csv", "-", "--json", given=text)
-    assert (refused.exit_code, refused.stdout) == (1, "")
-    document = json.loads(run(settings, "--csv", "-", "--json", "--yes", given=text).stdout)
-    assert document["moved"] == [{"mailbox": "cara@example.com", "from": "hq2", "to": "hq1"}]
-    assert (document["action"], document["added"], document["removed"]) == ("import", [], [])
+    refused = run(settings, "--csv", "-", "--json", "--allow-moves", "1", given=text)
+    assert refused.exit_code == 1
+    assert "add --yes" in refused.stderr
+    shown = json.loads(refused.stdout)
+    assert (shown["written"], shown["text"]) == (False, "+0 -0 ~1, 2 unchanged; 1 entry left out")
+    assert settings.mailboxes.read_text() == LIST
+    document = json.loads(run(settings, "--csv", "-", "--json", "--yes", "--allow-moves", "1", given=text).stdout)
+    assert document["moved"] == shown["moved"] == [{"mailbox": "cara@example.com", "from": "hq2", "to": "hq1"}]
+    assert (document["action"], document["written"], document["removed"]) == ("import", True, [])
     assert "not recorded in the audit" in document["warnings"][0]  # Redis is not there
     document = json.loads(run(settings, "--csv", "-", "--json", given=text).stdout)
-    assert document["text"] == "+0 -0 ~0, 3 unchanged; 1 entries left out"
+    assert (document["text"], document["written"]) == ("+0 -0 ~0, 3 unchanged; 1 entry left out", False)
 
 
 def test_the_command_refuses_many_removals_without_consent(settings: Settings) -> None:
