@@ -56,6 +56,11 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def natural(name: str) -> list[tuple[int, str]]:
+    """Return the key by which mail2 comes before mail10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name)]
+
+
 def grouped(count: int) -> str:
     """Format a count with separators: ``12,345``."""
     return f"{count:,}"

@@ -37,7 +37,7 @@ _ROWS = 200
 _COLUMNS: dict[str, dict[str, int]] = {
     "time (UTC)": {"width": 19},
     "event": {"width": 8},
-    "mailbox": {"ratio": 3},
+    "where": {"ratio": 3},
     "what": {"width": 9},
     "result": {"width": 9},
     "subject": {"ratio": 4},

@@ -244,7 +244,9 @@ def _mode(settings: Settings) -> str:
         return "observe: nothing is answered"
     if settings.policy.confirmed:
         return "respond: policy.confirmed = true, so answers begin with the first scan"
-    return "respond: answers begin after rsvpq confirm, once; or group by group, after rsvpq confirm --group"
+    return (
+        "respond: answers where rsvpq confirm has confirmed live runs; whether they are now is in Redis: rsvpq status"
+    )
 
 
 def _lanes(settings: Settings) -> str:

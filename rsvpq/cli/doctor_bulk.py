@@ -10,7 +10,7 @@ from rsvpq.cli.follow import follow, interruptible, report_problems
 from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.rights import ProbedMailbox, ProbeSummary, probed_mailbox
-from rsvpq.ops.scans import Selection
+from rsvpq.ops.scans import Selection, look_action
 from rsvpq.text import printable
 
 
@@ -27,7 +27,7 @@ def probe_all(
         group_of = "" if group is None else f"in the group {group!r} "
         raise click.UsageError(f"no mailbox of the list is {group_of}on {' or '.join(servers)}")
     arguments = {"mailboxes": [one.name for one in chosen]} if servers else selection.arguments(chosen)
-    action = context.action("probe", "all", "", values={"mailboxes": len(chosen)})
+    action = look_action(context, "probe", selection, chosen, servers)
     probed: list[ProbedMailbox] = []
     by_name = {one.name: one for one in chosen}
     with interruptible(), Progress(len(chosen)) as progress:

@@ -10,7 +10,7 @@ from rsvpq.cli.progress import Progress
 from rsvpq.ops import OperatorContext
 from rsvpq.ops.confirmation import remarks
 from rsvpq.ops.forecast import Forecast
-from rsvpq.ops.scans import Selection
+from rsvpq.ops.scans import Selection, look_action
 
 __all__ = ["FORMS", "run"]
 
@@ -22,7 +22,7 @@ def run(context: OperatorContext, selection: Selection, form: str, timeout_s: fl
     """
     settings = context.settings
     chosen = selection.mailboxes(settings)
-    action = context.action("dry-run", "all", "", values={"mailboxes": len(chosen)})
+    action = look_action(context, "dry-run", selection, chosen)
     groups = {mailbox.name: mailbox.group for mailbox in chosen}
     totals, shown = Totals(settings.policy), FORMS[form]()
     with interruptible():

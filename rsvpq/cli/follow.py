@@ -19,7 +19,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
 from rsvpq.text import age, counted, printable
-from rsvpq.wiring.in_force import DISPATCHER, STARTS
+from rsvpq.wiring.in_force import DISPATCHER, missing_worker
 
 #: Seconds without a worker that takes the trigger, or without a first report, before the processes are checked.
 QUIET_S = 10.0
@@ -162,10 +162,7 @@ class Following:
     def _look_at_processes(self) -> None:
         if not self.lanes.registrations.consumers(contract.SCAN_QUEUE):
             waiting = "the trigger waits" if not self._triggered else "the scans wait in their lanes"
-            raise click.ClickException(
-                f"no worker takes from the queue {contract.SCAN_QUEUE}, and {waiting}. Start one: "
-                f"{STARTS[contract.SCAN_QUEUE]}"
-            )
+            raise click.ClickException(f"{waiting}: {missing_worker(contract.SCAN_QUEUE)}")
         if not self._triggered:
             self.say("no scan worker has taken the trigger yet; see 'rsvpq doctor': is one running, or are all busy?")
         elif not self.lanes.registrations.alive_anywhere("dispatcher"):
@@ -176,10 +173,18 @@ class Following:
     def _give_up(self) -> None:
         ids = {name: contract.scan_item(mailbox, self.run, self.kind).id for name, mailbox in self._waiting.items()}
         known = self.lanes.snapshot.known_items(ids.values())
+        after = self._what_follows()
         for name, item_id in ids.items():
             item = known.get(item_id)
             state = f"{item.state}{f' after {item.reason}' if item.reason else ''}" if item else "not offered"
-            self._drop(name, f"not ready after {self.timeout_s:g} s ({state}); the scan goes on")
+            self._drop(name, f"not ready after {self.timeout_s:g} s ({state}); {after}")
+
+    def _what_follows(self) -> str:
+        """Say what becomes of the scans of which no result is awaited any more."""
+        waits = "the scan" if self._triggered or self._offered else "the trigger"
+        if not self.lanes.registrations.consumers(contract.SCAN_QUEUE):
+            return f"{waits} waits: {missing_worker(contract.SCAN_QUEUE)}"
+        return "the scan goes on" if waits == "the scan" else "the trigger waits for a scan worker that is free"
 
 
 def _failed(scan: LaterItem) -> str:

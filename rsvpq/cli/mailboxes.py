@@ -159,7 +159,8 @@ def _page(found: dict[str, Any]) -> Iterator[str]:
         yield f"    {symptom['state']}{since}: {symptom['reason']}"
         yield f"    what to do: {symptom['remedy']}"
     if not found["symptoms"]:
-        yield f"    {'it has no symptom of its own, and not all of it is worked' if stopped else 'it is well'}"
+        alone = "nothing is wrong with it alone; the lines above say what keeps it from being worked"
+        yield f"    {alone if stopped else 'it is well'}"
     totals = found["last_scan"]
     if found["scanned_s"] is not None:
         saw = f": found {totals['found']}, held back {totals['capped']}, unreadable {totals['unreadable']}"

@@ -89,7 +89,8 @@ def mailboxes_option(command: _Command) -> _Command:
     """Add the options that select mailboxes."""
     everything = click.option("--all", "everything", is_flag=True, help="Every mailbox.")
     group = click.option("--group", type=Name("group"), help="Every mailbox of this group.")
-    return click.argument("mailboxes", type=Name("mailbox"), nargs=-1)(group(everything(command)))
+    server = click.option("--server", type=Name("server"), help="Every mailbox on this server.")
+    return click.argument("mailboxes", type=Name("mailbox"), nargs=-1)(group(server(everything(command))))
 
 
 def milliseconds(lanes: Lanes, when: str, option: str, zone: ZoneInfo | None = None) -> int:

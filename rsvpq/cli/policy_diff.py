@@ -24,7 +24,7 @@ from rsvpq.lanes.bounds import LARGEST_COUNT
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, open_context
 from rsvpq.ops.decision_change import DecisionChange
-from rsvpq.ops.scans import Selection
+from rsvpq.ops.scans import Selection, look_action
 from rsvpq.settings import ConfigError, PolicySettings, in_file_order, load_settings, load_with_policy_of
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import printable
@@ -115,7 +115,7 @@ def _compare(
     timeout_s: float | None,
 ) -> tuple[PolicyChanges, Following]:
     policies = [one.model_dump(mode="json", exclude_unset=True) for one in (context.settings.policy, after)]
-    action = context.action("policy-diff", "all", "", values={"mailboxes": len(chosen)})
+    action = look_action(context, "policy-diff", selection, chosen)
     arguments = {**selection.arguments(chosen), "policies": policies}
     found = PolicyChanges(changed_keys(context.settings.policy, after))
     with interruptible(), Progress(len(chosen)) as progress:

@@ -26,7 +26,12 @@ from rsvpq.text import counted, printable
 @json_option
 @config_option
 def reconcile(
-    mailboxes: tuple[str, ...], group: str | None, everything: bool, as_json: bool, config_file: Path | None
+    mailboxes: tuple[str, ...],
+    group: str | None,
+    server: str | None,
+    everything: bool,
+    as_json: bool,
+    config_file: Path | None,
 ) -> None:
     """Search Drafts for unsent answers, and send those of rsvpq; the Inbox is not read.
 
@@ -34,7 +39,7 @@ def reconcile(
     'rsvpq drafts list'.
     """
     with usage():
-        selection = Selection(mailboxes, group, everything)
+        selection = Selection(mailboxes, group, everything, server)
     trigger("reconcile", selection, config_file, as_json=as_json)
 
 

@@ -28,6 +28,7 @@ def scan(  # noqa: PLR0913 - one argument for each option
     *,
     mailboxes: tuple[str, ...],
     group: str | None,
+    server: str | None,
     everything: bool,
     dry: bool,
     form: str | None,
@@ -36,7 +37,7 @@ def scan(  # noqa: PLR0913 - one argument for each option
     as_json: bool,
     config_file: Path | None,
 ) -> None:
-    """Scan the named MAILBOXES, a group, or all of them.
+    """Scan the named MAILBOXES, those of a group or on a server, or all.
 
     The scans run in the queue; a mailbox that is being scanned already, or whose messages still wait, is skipped.
 
@@ -47,7 +48,7 @@ def scan(  # noqa: PLR0913 - one argument for each option
     if not dry and (form or timeout_s):
         raise click.UsageError("--format and --timeout need --dry-run")
     with usage():
-        selection = Selection(mailboxes, group, everything)
+        selection = Selection(mailboxes, group, everything, server)
     if dry:
         form = the_format(form, as_json=as_json) or "table"
         run(open_context(load_settings(config_file), who=who), selection, form, timeout_s)

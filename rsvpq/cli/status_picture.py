@@ -12,6 +12,7 @@ from rich.text import Text
 from rsvpq.lanes.status import Backlog, ServerStatus, Status
 from rsvpq.ops import control
 from rsvpq.ops.between_attempts import Repeated
+from rsvpq.ops.look import worst_first
 from rsvpq.settings.revision import Revision
 from rsvpq.text import age, ago, counted, printable, shortened
 from rsvpq.wiring.coverage import Coverage
@@ -64,7 +65,7 @@ def picture(
     :param revision: that of the files at hand. :param again: what is between two attempts. :param part: whether it is
         of a part of the mailboxes of its servers.
     """
-    names = sorted(now.servers, key=lambda name: _urgency(name, now.servers[name]))
+    names = worst_first(now.servers)
     headline, below = [*_headline(now, look, covered, revision)], [*_between_attempts(again), *_footer(now, part=part)]
     if height is not None:
         headline = _wrapped(headline, width)
@@ -81,12 +82,6 @@ def picture(
     if height is not None:
         below = _cut(_wrapped(below, width), height - len(headline) - len(rows) - 2)
     return Group(*map(Text, headline), *([table] if rows else []), *map(Text, below))
-
-
-def _urgency(name: str, server: ServerStatus) -> tuple[object, ...]:
-    """Return a key that puts what stands still first, then what is dead, then by lag."""
-    stands = server.paused is not None or server.held_s > 0
-    return not stands, not server.dead, -(server.lag_s or 0.0), -server.pending, name
 
 
 def _hidden(servers: int) -> Iterator[str]:
@@ -117,7 +112,7 @@ def _headline(now: Status, look: InForce, covered: Coverage, revision: Revision 
     if failing := cannot_be_scanned(now.servers.values()):
         yield failing
     for missing in look.missing():
-        yield f"{missing.what.upper()}; start one: {missing.start}"
+        yield f"{missing.headline}; start one: {missing.start}"
     if different := [*differences(look.revisions, revision)]:
         yield from map(printable, different)
         yield "see 'rsvpq doctor', and 'rsvpq config apply'"

@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 from rsvpq.console import lag
 from rsvpq.console.page import ConsolePage
 from rsvpq.console.readings import MOST_DECISIONS, MOST_RECORDS, PERIODS_H
-from rsvpq.console.servers import natural, obstacle, scans, server_rows, totals, waiting
+from rsvpq.console.servers import obstacle, scans, server_rows, totals, waiting
 from rsvpq.metrics.troubles import Severity, troubles
 from rsvpq.ops import InvalidRequest, control, dead
 from rsvpq.ops import mailboxes as health
@@ -21,6 +21,7 @@ from rsvpq.report.calendar import Calendar
 from rsvpq.report.model import Report
 from rsvpq.report.sections import done_chart, trouble_chart
 from rsvpq.report.wording import brief, coverage
+from rsvpq.text import natural
 
 #: Seconds after which a page reads itself again: what costs more, less often.
 _OFTEN_S, _SELDOM_S, _RARELY_S = 5, 15, 60
@@ -75,6 +76,7 @@ class OverviewPage(ConsolePage):
         """Show it."""
         readings = self.console.readings
         seen = await readings.look()
+        covered = await readings.coverage.get()
         status = seen.value.status
         history = readings.history
         await self.show(
@@ -82,6 +84,7 @@ class OverviewPage(ConsolePage):
             "Overview",
             refresh_s=_OFTEN_S,
             seen=seen,
+            covered=covered.value,
             troubles=list(troubles(seen.value, lag_warning_s=LAG_WARNING_S, lag_critical_s=LAG_CRITICAL_S)),
             critical=Severity.CRITICAL,
             rows=server_rows(status, history, seen.at_s),

@@ -19,6 +19,7 @@ from rsvpq.ops.mailboxes import Examined, MailboxChoice, examine_mailboxes
 from rsvpq.report.calendar import Calendar, Unit
 from rsvpq.report.model import Report
 from rsvpq.report.reading import STEP, read_report
+from rsvpq.wiring.coverage import Coverage
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Readings:
         self._context, self._reader = context, reader
         self.history = LagHistory()
         self.overview: SharedReading[Reading] = SharedReading(reader.read, _OVERVIEW_S, pool)
+        self.coverage: SharedReading[Coverage] = SharedReading(reader.coverage, _LISTS_S, pool)
         self.mailboxes: SharedReading[Examined] = SharedReading(
             lambda: examine_mailboxes(self._context, MailboxChoice()), _LISTS_S, slow
         )
@@ -68,7 +70,7 @@ class Readings:
     @property
     def short(self) -> tuple[SharedReading[Any], ...]:
         """All readings but the reports."""
-        return self.overview, self.mailboxes, self.lanes, self.drafts, *self.records.values()
+        return self.overview, self.coverage, self.mailboxes, self.lanes, self.drafts, *self.records.values()
 
     def forget(self) -> None:
         """Read everything again, after an operator action; a report is long, and stays as old as it says."""

@@ -1,12 +1,12 @@
 """The rows of the table of servers, made of one reading."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rsvpq.console.lag import RECENT_MINUTES, LagHistory, small_drawing, top_of
 from rsvpq.lanes.status import ServerStatus, Status
 from rsvpq.ops.control import about_pause
+from rsvpq.ops.look import worst_first
 from rsvpq.report.markup import Markup
 from rsvpq.text import age, grouped
 
@@ -29,26 +29,21 @@ class ServerRow:
 
 
 def server_rows(status: Status, history: LagHistory, until_s: float) -> list[ServerRow]:
-    """Return a row for each server, by name; all drawings of the lag have one scale."""
+    """Return a row for each server, the worst first; all drawings of the lag have one scale."""
     minutes = min(history.span(until_s), RECENT_MINUTES)
     lags = {name: history.of(name, until_s, minutes) for name in status.servers}
     top_s = top_of([lag for row in lags.values() for lag in row])
     return [
         ServerRow(
             name,
-            server,
-            obstacle(server),
-            "; ".join(waiting(server)),
-            oldest_scan(server),
+            status.servers[name],
+            obstacle(status.servers[name]),
+            "; ".join(waiting(status.servers[name])),
+            oldest_scan(status.servers[name]),
             small_drawing(name, lags[name], top_s),
         )
-        for name, server in sorted(status.servers.items(), key=lambda pair: natural(pair[0]))
+        for name in worst_first(status.servers)
     ]
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """Return the key by which mail2 comes before mail10."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def totals(status: Status) -> dict[str, int]:

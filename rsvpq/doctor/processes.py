@@ -1,6 +1,6 @@
 """Check what runs and what waits: processes, queues, pauses, holds and dead items."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from shlex import quote
 
@@ -17,7 +17,7 @@ from rsvpq.tasks.queues import Queues
 from rsvpq.text import age
 from rsvpq.wiring.coverage import Coverage, read_coverage
 from rsvpq.wiring.in_force import STARTS, InForce, in_force, unreported
-from rsvpq.wiring.revisions import SettingsReport
+from rsvpq.wiring.revisions import SettingsReport, kept_settings
 from rsvpq.wiring.wellness import cannot_be_scanned, read_status
 
 #: Seconds from its offer after which an unfinished item is reported.
@@ -41,7 +41,7 @@ def examine(
         _answering(look, settings, notes)
         _processes(look, notes)
         _revisions(lanes, look, revision, notes)
-        if not look.dispatchers:
+        if not look.dispatchers and not any(look.workers.values()):  # one that runs uses the ledger now
             _last_used(lanes, notes)
         listed = {one.name: one for one in mailboxes}
         status = read_status(settings, lanes, listed)
@@ -73,7 +73,7 @@ def _answering(look: InForce, settings: Settings, notes: Notes) -> None:
 def _processes(look: InForce, notes: Notes) -> None:
     """Check that somebody releases what waits, and that somebody takes from each queue."""
     for missing in look.missing():
-        notes.fail(missing.name, missing.what, f"start one: {missing.start}")
+        notes.fail(missing.name, missing.sentence, f"start one: {missing.start}")
     if not look.begun:
         notes.warn("processes", "no dispatcher or worker has started yet", "start them: see docs/deployment.md")
     if look.dispatchers:
@@ -94,13 +94,13 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
     by_revision: dict[Revision, list[str]] = {}
     for one in look.revisions:
         by_revision.setdefault(one.revision, []).append(one.name)
-        _former_settings(one, notes)
+    _former_settings(look.revisions, notes)
     for running, names in by_revision.items():
         text = f"{', '.join(names)}: {running}"
         if running == revision:
             notes.ok("revision", text)
         elif running.settings == revision.settings:
-            notes.warn("revision", f"{text}; the list here is {revision.mailboxes}", "bring the list to all hosts")
+            notes.warn("revision", f"{text}; the files here have {revision}", "bring the list to all hosts")
         elif len({one.settings for one in by_revision}) == 1:
             notes.warn(
                 "revision", f"{text}; the files here have {revision}", "to bring these into force: rsvpq config apply"
@@ -109,13 +109,13 @@ def _revisions(lanes: Lanes, look: InForce, revision: Revision, notes: Notes) ->
             notes.fail("revision", f"{text}; the files here have {revision}", "rsvpq config apply, or restart them")
 
 
-def _former_settings(one: SettingsReport, notes: Notes) -> None:
-    """Say what a process has not taken up of what was applied, and why."""
-    if one.problem:
-        text = f"{one.name} keeps {one.revision}: {one.problem}"
-        notes.fail("revision", text, "repair that: the process tries again each second")
-    if one.restart:
-        notes.warn("revision", f"{one.name} goes by the former settings in this: {one.restart}", "restart it")
+def _former_settings(found: Sequence[SettingsReport], notes: Notes) -> None:
+    """Say what processes have not taken up of what was applied, and why."""
+    for kept in kept_settings(found):
+        notes.fail("revision", str(kept), "repair that: each process tries again every second")
+    for one in found:
+        if one.restart:
+            notes.warn("revision", f"{one.name} goes by the former settings in this: {one.restart}", "restart it")
 
 
 def _last_used(lanes: Lanes, notes: Notes) -> None:

@@ -60,7 +60,8 @@ class Lanes:
     @property
     def connection(self) -> Redis:
         """The client of Redis, for what others keep beside the ledger: Celery's queues."""
-        return self.namespace.redis
+        client: Redis = self.namespace.redis
+        return client
 
     def time_us(self) -> int:
         """Return the time by the clock of the ledger, in microseconds."""

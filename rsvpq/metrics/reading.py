@@ -13,7 +13,7 @@ from rsvpq.lanes.status import Status
 from rsvpq.settings import Settings
 from rsvpq.settings.redis_client import make_sentinels
 from rsvpq.wiring import make_list
-from rsvpq.wiring.coverage import ListSize, read_list_size
+from rsvpq.wiring.coverage import Coverage, ListSize, read_coverage, read_list_size
 from rsvpq.wiring.in_force import InForce, in_force
 from rsvpq.wiring.wellness import read_status
 
@@ -112,6 +112,13 @@ class InstallationReader:
             schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
         )
+
+    def coverage(self) -> Coverage:
+        """Read how far the scans cover the list; takes about 0.1 s for 10,000 mailboxes.
+
+        Same errors as :meth:`read`.
+        """
+        return read_coverage(self._settings, self._lanes, self._list.by_name(), self._list.problem)
 
     def _certificate_ends(self) -> dict[str, float]:
         """Return those of the configured servers: one that was removed is nobody's concern."""

@@ -64,7 +64,7 @@ def troubles(reading: Reading, *, lag_warning_s: float, lag_critical_s: float) -
 
 def _processes(reading: Reading) -> Iterator[Trouble]:
     for missing in reading.force.not_running():
-        yield Trouble(Severity.CRITICAL, missing.what)
+        yield Trouble(Severity.CRITICAL, missing.sentence)
 
 
 def _list(reading: Reading) -> Iterator[Trouble]:

@@ -1,7 +1,7 @@
 """Pause, resume and limit lanes at run time."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from rsvpq.ops.context import InvalidRequest, LedgerContext, OperatorContext, re
 from rsvpq.settings import ConfigError
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.text import age, counted
+from rsvpq.wiring.in_force import DISPATCHER
 
 LimitedScope = Literal["server", "mailbox"]
 
@@ -37,7 +38,14 @@ def pause(context: LedgerContext, scope: Scope, name: str = "", reason: str = ""
     ends = None if for_s is None else f"{datetime.now(UTC) + timedelta(seconds=for_s):%Y-%m-%d %H:%M:%S} UTC"
     action = context.action("pause", scope, name, why=why, values={"until": ends})
     context.lanes.controls.pause(scope, name, reason=why, for_s=for_s, action=action)
-    return f"paused: {scope} {name}".rstrip() + (f", until {ends}" if ends else "") + by_ledger
+    return f"paused: {scope} {name}".rstrip() + (_planned_end(context, ends) if ends else "") + by_ledger
+
+
+def _planned_end(context: LedgerContext, ends: str) -> str:
+    """Say when a pause ends, and if nobody is there to end it."""
+    if context.lanes.registrations.alive_anywhere("dispatcher"):
+        return f", until {ends}"
+    return f", until {ends}, or longer: no dispatcher runs, and only one lifts it; start one: {DISPATCHER}"
 
 
 def _regrouped(context: LedgerContext, group: str) -> str:
@@ -67,7 +75,9 @@ def resume(context: LedgerContext, scope: Scope, name: str = "", reason: str = "
     name = context.resolve_name(scope, name)
     paused = context.lanes.snapshot.pause(scope, name)
     held_s, why = context.lanes.controls.held(scope, name) if scope in ("mailbox", "server") else (0.0, "")
-    context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason))
+    # It is recorded even if there was nothing to undo: a scan between two attempts is tried at once.
+    values = {} if paused or held_s else {"was": "not paused"}
+    context.lanes.controls.resume(scope, name, action=context.action("resume", scope, name, why=reason, values=values))
     if not (paused or held_s):
         return f"not paused: {scope} {name}".rstrip() + _other_pause(context, scope)
     lifted = f"; its hold would have lasted another {held_s:.0f} s: {why or 'no reason given'}" if held_s else ""
@@ -190,16 +200,21 @@ def limit(context: OperatorContext, scope: LimitedScope, name: str, given: Given
     configured, found = context.lanes.snapshot.limits(scope, name)
     before = found or Override()
     after = given.over(before)
-    context.lanes.controls.limit(
-        scope,
-        name,
-        rate=Rate.parse(after.rate) if after.rate else None,
-        burst=after.burst,
-        concurrency=after.concurrency,
-        action=context.action("limit", scope, name, why=reason, values=given.values),
-    )
+    same = replace(after, by=before.by, age_s=before.age_s) == before
+    if same:  # whoever has set them stays the one who has
+        values = {**given.values, "was": "the same"}
+        context.lanes.controls.log_action(context.action("limit", scope, name, why=reason, values=values))
+    else:
+        context.lanes.controls.limit(
+            scope,
+            name,
+            rate=Rate.parse(after.rate) if after.rate else None,
+            burst=after.burst,
+            concurrency=after.concurrency,
+            action=context.action("limit", scope, name, why=reason, values=given.values),
+        )
     binding = _binding(context, name, after.rate) if scope == "mailbox" and after.rate else ""
-    return f"{scope} {name}: {_changes(configured, before, after)}{binding}"
+    return f"{scope} {name}: {_changes(configured, before, after)}{'; nothing is changed' if same else ''}{binding}"
 
 
 def _binding(context: OperatorContext, mailbox: str, rate: str) -> str:

@@ -1,10 +1,13 @@
-"""Show single lanes: one mailbox in detail, and the deepest lanes."""
+"""Show single lanes: one mailbox in detail, and the deepest lanes; and which servers to look at first."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from rsvpq.lanes import Lanes
+from rsvpq.lanes.status import ServerStatus
 from rsvpq.ops.context import InvalidRequest, OperatorContext, require_count
+from rsvpq.text import natural
 
 #: Waiting items of a lane that are listed.
 _SHOWN = 20
@@ -29,3 +32,14 @@ def top(lanes: Lanes, most: int = 20) -> list[dict[str, Any]]:
     """
     require_count("most", most)
     return [{"mailbox": name, "pending": depth} for name, depth in lanes.snapshot.deepest(most)]
+
+
+def worst_first(servers: Mapping[str, ServerStatus]) -> list[str]:
+    """Return the names of servers: first what stands still, then what has dead items, then by lag."""
+
+    def urgency(name: str) -> tuple[object, ...]:
+        server = servers[name]
+        stands = server.paused is not None or server.held_s > 0
+        return not stands, not server.dead, -(server.lag_s or 0.0), -server.pending, natural(name)
+
+    return sorted(servers, key=urgency)

@@ -73,7 +73,7 @@ def read_mailboxes(path: Path, settings: Settings) -> tuple[ListedMailbox, ...]:
 
     :raises ConfigError: with all problems in the file.
     """
-    return parse_mailboxes(read_text(path, "correct the path"), str(path), settings)
+    return parse_mailboxes(read_text(path, "create it, or correct mailboxes in the settings"), str(path), settings)
 
 
 def parse_mailboxes(text: str, file: str, settings: Settings) -> tuple[ListedMailbox, ...]:

@@ -28,7 +28,6 @@ from rsvpq.settings.fields import (
     CountAtOnce,
     CronField,
     DurationField,
-    ExistingFile,
     HiddenField,
     PathField,
     Percent,
@@ -235,7 +234,8 @@ class Settings(_Table):
     """All settings of an installation: immutable, and validated as a whole."""
 
     mode: Literal["observe", "respond"] = "observe"
-    mailboxes: ExistingFile
+    #: May be missing: that is a list that cannot be read, like any other, and no reason not to show what is known.
+    mailboxes: PathField
     redis: RedisSettings = RedisSettings()
     servers: Servers
     limits: MailboxLimits = MailboxLimits()

@@ -17,6 +17,8 @@ from rsvpq.settings.model import Settings
 
 #: Hexadecimal digits of each digest: it tells configurations apart, and resists nobody.
 _DIGITS = 10
+#: What is written for a list that could not be read.
+_UNREAD = "unread"
 #: Tables whose keys are read only when a process starts; [console] by the console alone.
 _FIXED_TABLES = ("redis", "health", "log", "console")
 #: Keys of [redis] that are secrets; each has another one for the file that holds it.
@@ -27,7 +29,7 @@ _PASSWORDS = ("password", "sentinel_password")
 class Revision:
     """The digests of the settings and of the list of mailboxes; written with a hyphen between them.
 
-    ``mailboxes`` is '' where no list could be read.
+    ``mailboxes`` is '' where no list could be read, and written as :data:`_UNREAD`.
     """
 
     settings: str
@@ -37,10 +39,10 @@ class Revision:
     def parse(cls, text: str) -> Self:
         """Return the revision that was written as ``text``."""
         settings, _, mailboxes = text.partition("-")
-        return cls(settings, mailboxes)
+        return cls(settings, "" if mailboxes == _UNREAD else mailboxes)
 
     def __str__(self) -> str:
-        return f"{self.settings}-{self.mailboxes}"
+        return f"{self.settings}-{self.mailboxes or _UNREAD}"
 
 
 def settings_digest(settings: Settings) -> str:

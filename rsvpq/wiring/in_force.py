@@ -18,26 +18,49 @@ from rsvpq.text import counted, printable
 from rsvpq.wiring import make_list
 from rsvpq.wiring.revisions import SettingsReport, differences, reports
 
-#: How a worker of each queue is started.
+#: How a worker of each queue is started, with a name of its own: two workers of a host must not have the same.
 STARTS: Mapping[str, str] = {
-    contract.SCAN_QUEUE: "celery -A producer.app worker -Q scan -P threads",
-    contract.ANSWER_QUEUE: "celery -A workers.app worker -Q answer -P threads",
-    contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -P threads",
+    contract.SCAN_QUEUE: "celery -A producer.app worker -Q scan -n scan@%h -P threads -c 8",
+    contract.ANSWER_QUEUE: "celery -A workers.app worker -Q answer -n answer@%h -P threads -c 16",
+    contract.OPS_QUEUE: "celery -A producer.app worker -Q ops -n ops@%h -P threads -c 2",
 }
 DISPATCHER = "python -m producer.dispatcher"
+#: What does not happen without a dispatcher. Each end of an item still releases others, so this does not stop work.
+_WITHOUT_DISPATCHER = (
+    "what waits for its time goes on only as other work ends, no schedule runs, and no pause ends; to stop work, pause"
+)
 #: At most this many groups are named.
 _NAMED = 5
 
 
 class Missing(NamedTuple):
-    """A process that does not run: its name, what that means, and the command that starts one."""
+    """A process that does not run: its name, a sentence, the command that starts one, and what is not done meanwhile.
+
+    :param effect: '' if the sentence says that too.
+    """
 
     name: str
     what: str
     start: str
+    effect: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What does not run, and what that means."""
+        return f"{self.what}: {self.effect}" if self.effect else self.what
+
+    @property
+    def headline(self) -> str:
+        """The same, such that it is not overlooked."""
+        return f"{self.what.upper()}: {self.effect}" if self.effect else self.what.upper()
 
     def __str__(self) -> str:
-        return f"{self.what}; start one: {self.start}"
+        return f"{self.sentence}; start one: {self.start}"
+
+
+def missing_worker(queue: str) -> Missing:
+    """Return what is said if no worker takes from a queue."""
+    return Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +152,10 @@ class InForce:
     def not_running(self) -> Iterator[Missing]:
         """Yield the same before the first start too: then nobody was told yet to start them, or Redis has lost all."""
         if not self.dispatchers:
-            yield Missing("dispatcher", "no dispatcher runs, so nothing that waits is released", DISPATCHER)
+            yield Missing("dispatcher", "no dispatcher runs", DISPATCHER, _WITHOUT_DISPATCHER)
         for queue in (contract.SCAN_QUEUE, contract.ANSWER_QUEUE):
             if not self.workers[queue]:
-                yield Missing(f"worker {queue}", f"no worker takes from the queue {queue}", STARTS[queue])
+                yield missing_worker(queue)
 
     def to_dict(self, revision: Revision | None = None) -> dict[str, Any]:
         """Return a JSON-ready copy.

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from threading import Event, Thread
 from typing import Self
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 LOOK_S = 1.0
 #: A report is repeated after this many looks, and valid for three times as long.
 _REPORT_LOOKS = 5
+#: At most this many processes with the same problem are named.
+_NAMED = 3
 #: The exit code of a process that may not use the ledger, as for wrong settings.
 _REFUSED = 2
 _CONSOLE = "console"
@@ -309,4 +311,27 @@ def differences(found: tuple[SettingsReport, ...], revision: Revision | None = N
         runs = (f"{', '.join(names)} with {running}" for running, names in groups.items())
         files = f"; the files here have {revision}" if revision else ""
         yield f"settings differ: {'; '.join(runs)}{files}"
-    yield from (f"{one.name} keeps {one.revision}: {one.problem}" for one in found if one.problem)
+    yield from map(str, kept_settings(found))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSettings:
+    """Processes that could not take up what was applied, or cannot read their list, for one and the same reason."""
+
+    names: tuple[str, ...]
+    revision: Revision
+    problem: str
+
+    def __str__(self) -> str:
+        more = f" and {len(self.names) - _NAMED} more" if len(self.names) > _NAMED else ""
+        verb = "keeps" if len(self.names) == 1 else "keep"
+        return f"{', '.join(self.names[:_NAMED])}{more} {verb} {self.revision}: {self.problem}"
+
+
+def kept_settings(found: Iterable[SettingsReport]) -> list[KeptSettings]:
+    """Return the processes with a problem: a list that nobody can read is one problem, however many they are."""
+    groups: dict[tuple[Revision, str], list[str]] = {}
+    for one in found:
+        if one.problem:
+            groups.setdefault((one.revision, one.problem), []).append(one.name)
+    return [KeptSettings(tuple(names), revision, problem) for (revision, problem), names in groups.items()]

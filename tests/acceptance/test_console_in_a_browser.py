@@ -82,6 +82,10 @@ async def every_page_fits(tab: Tab, url: str) -> None:
             await tab.go(url + path)
             wide = await tab.value("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, f"{path} at {width} px is too wide by {wide}"
+        if width < 500:
+            await tab.go(f"{url}/")
+            hidden = await tab.value("(e => e.scrollWidth - e.clientWidth)(document.querySelector('.scroll'))")
+            assert hidden <= 0, f"why a server waits is off the screen by {hidden}"
         background = await tab.value("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, background[4:-1].split(","))) < 300) is dark, background
 
@@ -92,7 +96,7 @@ async def a_page_reads_itself_again(tab: Tab, url: str, lanes: Lanes) -> None:
     assert await tab.value("isInUse()") is False
     assert await tab.value("document.querySelector('[type=checkbox]').checked = true; isInUse()") is True
     await tab.go(f"{url}/")
-    await tab.show_as(400, "light")
+    await tab.show_as(800, "light")
     await tab.value("document.querySelector('.servers a').focus(); document.querySelector('.scroll').scrollLeft = 90")
     await tab.value("window.shown = place()")
     lanes.controls.pause("all", reason="fire drill")

@@ -9,7 +9,7 @@ from testbed.simulated_exchange import World
 from testbed.stack import Plan, Stack
 from tests.support.running_stack import rsvpq, wait_until_answered
 
-START = "celery -A producer.app worker -Q scan -P threads"
+START = "celery -A producer.app worker -Q scan -n scan@%h -P threads -c 8"
 
 
 def workers_by_status(stack: Stack) -> dict[str, int]:

@@ -101,7 +101,7 @@ def test_csv_has_every_field_and_no_formula(audited: Installation) -> None:
 def test_the_table_fits_and_holds_no_command_for_the_terminal(audited: Installation) -> None:
     ended = run_rsvpq(["audit"], {**audited.environment, **TERMINAL})
     header, *rows = ended.stdout.splitlines()
-    assert header.split() == ["time", "(UTC)", "event", "mailbox", "what", "result", "subject", "why"]
+    assert header.split() == ["time", "(UTC)", "event", "where", "what", "result", "subject", "why"]
     assert sum(row.startswith("20") for row in rows) == 3  # what has no room in a cell is wrapped
     assert max(map(len, rows)) <= 100
     assert "\x1b" not in ended.stdout
@@ -265,7 +265,7 @@ def test_a_reader_that_goes_away_ends_it_without_a_trace(audited: Installation) 
         (("pause", "mailbox", "adele", "--reason", "holiday"), "pause", ("adele", ""), ""),
         (("pause", "server", "mail1", "--why", "holiday"), "pause", ("", "mail1"), ""),
         (("pause", "all", "--reason", "holiday"), "pause", ("", ""), ""),
-        (("resume", "mailbox", "ADELE", "--why", "holiday"), "resume", ("adele", ""), ""),
+        (("resume", "mailbox", "ADELE", "--why", "holiday"), "resume", ("adele", ""), "was not paused"),
         (
             ("limit", "server", "mail1", "--rate", "4/s", "--burst", "2", "--why", "holiday"),
             "limit",
@@ -282,6 +282,30 @@ def test_what_an_operator_does_is_reported_with_who_and_why(
     (one,) = records(installation, "--event", "operator")
     assert (one["step"], one["reason"], one["who"]) == (step, "holiday", operator())
     assert (one.get("mailbox", ""), one.get("server", ""), one.get("note", "")) == (*where, note)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where", "note"),
+    [
+        (("--all",), ("", ""), "mailboxes 3"),
+        (("--group", "sales"), ("", ""), "group sales, mailboxes 2"),
+        (("ADELE",), ("adele", ""), "mailboxes 1"),
+        (("adele", "bruno"), ("", ""), "mailboxes 2 by name"),
+    ],
+)
+def test_a_dry_run_is_recorded_with_what_was_selected(
+    installation: Installation, arguments: tuple[str, ...], where: tuple[str, str], note: str
+) -> None:
+    installation.rsvpq("scan", "--dry-run", *arguments, "--timeout", "100ms")
+    (one,) = records(installation, "--event", "operator")
+    assert (one.get("mailbox", ""), one.get("server", ""), one["note"]) == (*where, note)
+
+
+def test_a_probe_of_one_server_is_recorded_as_that(installation: Installation) -> None:
+    ended = installation.rsvpq("doctor", "--all", "mail1", "--timeout", "100ms")
+    assert "no complete result" in ended.stderr
+    (one,) = records(installation, "--event", "operator")
+    assert (one["server"], one["note"].split()[0]) == ("mail1", "mailboxes")
 
 
 def test_what_was_refused_was_not_done(installation: Installation) -> None:

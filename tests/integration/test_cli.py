@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from rsvpq.audit.record import operator
 from rsvpq.lanes import Ending, Item, Lanes
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
+from rsvpq.wiring.in_force import STARTS
 from testbed.processes import free_port
 from testbed.queue_server import queue_server
 from tests.support.installation import PASSWORD, Installation, queued, report_processes
@@ -346,13 +348,13 @@ def test_a_scan_that_nobody_will_run_is_warned_about(installation: Installation,
     lanes = installation.lanes()
     ended = installation.rsvpq(kind, "adele")
     assert ended.returncode == 0
-    assert [line.partition(";")[0] for line in ended.stderr.splitlines()] == [
-        "no dispatcher runs, so nothing that waits is released",
+    assert [re.split("[:;]", line)[0] for line in ended.stderr.splitlines()] == [
+        "no dispatcher runs",
         "no worker takes from the queue scan",
         "no worker takes from the queue answer",
     ]
     report_processes(lanes, "answer")
-    expected = "no worker takes from the queue scan; start one: celery -A producer.app worker -Q scan -P threads\n"
+    expected = f"no worker takes from the queue scan; start one: {STARTS['scan']}\n"
     assert installation.rsvpq(kind, "adele").stderr == expected
 
 
@@ -405,6 +407,21 @@ def test_reconcile_puts_one_task_into_the_queue_that_says_so(installation: Insta
     assert ended.stdout.startswith("reconcile of 1 mailbox triggered: task ")
     (message,) = queued(redis, "scan")
     assert literal_eval(message["kwargsrepr"]) == {"mailboxes": ["adele"], "kind": "reconcile"}
+
+
+def test_a_server_is_scanned_by_its_name_and_not_as_a_mailbox(installation: Installation, redis: Redis) -> None:
+    report_processes(installation.lanes(), "scan", "answer")
+    ended = installation.rsvpq("scan", "--server", "mail1")
+    assert ended.stdout.startswith("scan of 2 mailboxes triggered: task "), ended.stderr
+    (message,) = queued(redis, "scan")
+    assert literal_eval(message["kwargsrepr"]) == {"mailboxes": ["adele", "bruno"]}
+    mixed_up = installation.rsvpq("scan", "mail1")
+    assert (mixed_up.returncode, mixed_up.stderr) == (
+        2,
+        "mailboxes: mail1: is a server, and no mailbox of the list; for all its mailboxes: --server mail1\n",
+    )
+    unknown = installation.rsvpq("scan", "--server", "mail3")
+    assert (unknown.returncode, "no server has this name; did you mean mail" in unknown.stderr) == (2, True)
 
 
 def test_a_scan_says_how_many_mailboxes_are_skipped_and_why(installation: Installation) -> None:

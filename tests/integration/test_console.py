@@ -132,6 +132,28 @@ def test_the_overview_counts_what_waits_and_what_is_dead(anna: ConsoleClient, la
     assert "WARNING 1 dead" in text_of(anna.get("/"))
 
 
+def test_the_overview_begins_with_coverage_and_caps(anna: ConsoleClient, lanes: Lanes) -> None:
+    """What waits behind a cap, or was never scanned, is in no column of the table."""
+    lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "second"))])
+    (release,) = lanes.ledger.release()
+    lanes.ledger.start(release.id, release.generation, "worker")
+    totals = ScanTotals(9, 5, 0, cap="policy.most_answers_per_run")
+    lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", "done:scanned", totals=totals))
+    (head,) = page_of(anna.get("/")).xpath("//section[contains(@class, 'force')]")
+    said = " ".join(head.text_content().split())
+    assert "CAP REACHED: policy.most_answers_per_run, for 0 s: 5 messages wait for the next scan, in 1 mailbox" in said
+    assert "scans: 2 of 3 mailboxes of the list ever scanned; no schedule" in said
+
+
+def test_the_servers_that_need_attention_come_first(anna: ConsoleClient, lanes: Lanes) -> None:
+    def shown() -> list[str]:
+        return [str(name.text_content()) for name in page_of(anna.get("/")).xpath("//tbody/tr/th")]
+
+    assert shown() == ["mail1", "mail2"]
+    lanes.controls.pause("server", "mail2", reason="new disks")
+    until(lambda: shown() == ["mail2", "mail1"], "the paused one is first")
+
+
 def test_a_pause_stands_above_everything_with_who_and_why(anna: ConsoleClient, lanes: Lanes) -> None:
     lanes.controls.pause("all", reason="fire drill")
     lanes.controls.pause("server", "mail2", reason="new disks")

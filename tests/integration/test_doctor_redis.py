@@ -15,6 +15,7 @@ from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings, load_settings
 from rsvpq.tasks import contract
+from rsvpq.wiring.in_force import STARTS
 from rsvpq.wiring.revisions import LiveSettings
 from testbed.processes import free_port, until
 from testbed.queue_server import QueueServer, queue_server
@@ -233,7 +234,7 @@ def test_processes_that_report_are_listed_on_whatever_host(examined: DoctorInsta
     needed = ("dispatcher", "worker scan", "worker answer")
     before = examined.examine()
     assert [before.level(PROCESSES, name) for name in needed] == [Level.FAIL] * 3
-    assert before.one(PROCESSES, "worker scan").remedy.endswith("celery -A producer.app worker -Q scan -P threads")
+    assert before.one(PROCESSES, "worker scan").remedy.endswith(STARTS["scan"])
     lanes.registrations.report("dispatcher", "other", 4711, 3600)
     redis: Any = lanes.namespace.redis
     redis.zadd(f"{lanes.namespace.prefix}:alive:dispatcher:other", {4712: time.time() - 1})
@@ -253,6 +254,9 @@ def test_a_ledger_that_nobody_uses_is_reported_with_the_time_of_its_controls(
     for key in redis.scan_iter("{rsvpq}:alive:*"):
         redis.delete(key)
     redis.zadd("{rsvpq}:hosts:dispatcher", {"here": 1_800_000_000, "there": 1_800_000_060})
+    assert "ledger" not in examined.examine().checks(PROCESSES), "workers use it, only the dispatchers are gone"
+    for key in redis.scan_iter("{rsvpq}:crew:*"):
+        redis.delete(key)
     found = examined.examine().one(PROCESSES, "ledger")
     assert (found.level, found.text.partition(":")[0]) == (Level.WARN, "last used 2027-01-15 08")
     assert "pauses, limits and the confirmation are as they were then" in found.text

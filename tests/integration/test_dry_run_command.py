@@ -16,7 +16,7 @@ from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.forecast import Forecast
 from rsvpq.tasks import contract
 from tests.support.asked_command import Asked
-from tests.support.installation import TERMINAL, Installation, queued
+from tests.support.installation import TERMINAL, Installation, queued, report_processes
 
 ACCEPT = Forecast(
     "adele",
@@ -121,7 +121,13 @@ def test_no_worker_is_said_and_not_waited_for(installation: Installation) -> Non
 def test_a_timeout_ends_the_wait(installation: Installation) -> None:
     ended = installation.rsvpq("scan", "--dry-run", "adele", "--timeout", "200ms")
     assert ended.returncode == 1
-    assert "adele: not ready after 0.2 s (not offered); the scan goes on" in ended.stderr
+    assert (
+        "adele: not ready after 0.2 s (not offered); the trigger waits: no worker takes from the queue scan; "
+        "start one: celery -A producer.app worker -Q scan" in ended.stderr
+    )
+    report_processes(installation.lanes(), "scan")
+    busy = installation.rsvpq("scan", "--dry-run", "adele", "--timeout", "200ms")
+    assert "(not offered); the trigger waits for a scan worker that is free" in busy.stderr
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,7 @@ def hold(lanes: Lanes, scope: Literal["mailbox", "server"], delay_s: float) -> N
 
 
 def test_the_wait_ends_at_last_and_says_what_is_going_on(lanes: Lanes, findings: RunResults) -> None:
+    lanes.ledger.report_threads("here:1", 8, ["scan"], 60)
     findings.offered(offer(lanes, ADELE))
     run, _ = follow(lanes, ADELE, timeout_s=0.1)
     assert "not ready after 0.1 s (pending); the scan goes on" in run.problems["adele"]

@@ -195,7 +195,7 @@ def scanned(installation: Installation) -> Lanes:
 
 
 @pytest.mark.parametrize(
-    ("breaking", "why"), [("wrong list", "list"), ("no list", "settings"), ("wrong settings", "settings")]
+    ("breaking", "why"), [("wrong list", "list"), ("no list", "list"), ("wrong settings", "settings")]
 )
 def test_a_group_is_paused_as_the_ledger_has_it_if_list_or_settings_cannot_be_read(
     installation: Installation, scanned: Lanes, breaking: str, why: str

@@ -262,6 +262,16 @@ def test_differences_are_named_with_their_processes() -> None:
     ]
 
 
+def test_one_problem_of_many_processes_is_reported_once(installation: Installation) -> None:
+    many = tuple(SettingsReport(f"here:{number}", "scan", Revision("a", ""), "no such file") for number in range(8))
+    said = "scan here:0, scan here:1, scan here:2 and 5 more keep a-unread: no such file"
+    assert list(differences(many)) == [said]
+    for one in many:
+        installation.lanes().revisions.report(one.process, one.to_text(), 60)
+    assert installation.rsvpq("doctor").stdout.count("no such file") == 1
+    assert {one.revision for one in reports(installation.lanes())} == {Revision("a", "")}
+
+
 # -- the commands ----------------------------------------------------------------------------------------------------
 
 

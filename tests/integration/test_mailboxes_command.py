@@ -213,7 +213,7 @@ def test_a_mailbox_that_is_well_is_shown_with_what_stops_it(installation: Instal
     shown = installation.rsvpq("mailboxes", "show", "adele").stdout
     assert [line.strip() for line in shown.splitlines()[1:4]] == [
         *stopped,
-        "it has no symptom of its own, and not all of it is worked",
+        "nothing is wrong with it alone; the lines above say what keeps it from being worked",
     ]
     lanes.controls.resume("all")
     lanes.controls.resume("server", "mail1")

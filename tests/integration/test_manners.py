@@ -271,6 +271,16 @@ def test_a_second_confirmation_says_by_whom_and_since_when(installation: Install
 
 
 @pytest.mark.usefixtures("lanes")
+def test_a_limit_that_was_so_already_stays_that_of_whoever_has_set_it(installation: Installation) -> None:
+    installation.rsvpq("limit", "server", "mail1", "--rate", "2/s", "--who", "bob")
+    again = installation.rsvpq("limit", "server", "mail1", "--rate", "2/s", "--who", "carl")
+    assert again.stdout.endswith("rate 2/s, burst 20 (configured), concurrency 4 (configured); nothing is changed\n")
+    assert "set by bob" in installation.rsvpq("limit", "server", "mail1").stdout
+    reset = [installation.rsvpq("limit", "server", "mail1", "--reset").stdout for _ in range(2)]
+    assert ["nothing is changed" in one for one in reset] == [False, True]
+
+
+@pytest.mark.usefixtures("lanes")
 def test_a_limit_of_a_mailbox_above_that_of_its_server_says_which_binds(installation: Installation) -> None:
     fast = installation.rsvpq("limit", "mailbox", "adele", "--rate", "100000/s").stdout
     assert fast.endswith("; server mail1 gets at most 10/s for all its mailboxes together, so that limit binds first\n")
@@ -281,7 +291,7 @@ def test_a_limit_of_a_mailbox_above_that_of_its_server_says_which_binds(installa
 
 @pytest.mark.usefixtures("lanes")
 def test_two_ways_to_choose_mailboxes_are_one_too_many(installation: Installation) -> None:
-    assert "give one of: names of mailboxes, --group NAME, --all" in (
+    assert "give one of: names of mailboxes, --group NAME, --server NAME, --all" in (
         installation.rsvpq("scan", "--all", "--group", "sales").stderr
     )
 

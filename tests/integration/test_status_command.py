@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -165,10 +166,48 @@ def test_a_broken_list_does_not_hide_the_status(installation: Installation, lane
     assert json.loads(ended.stdout)["servers"]["mail1"]["mailboxes"] == 1
 
 
+def test_a_missing_list_is_one_that_cannot_be_read(installation: Installation, lanes: Lanes) -> None:
+    assert lanes.snapshot.known()
+    list_file = installation.directory / "mailboxes.csv"
+    list_file.unlink()
+    missing = f"{list_file}: file: cannot be read (No such file or directory); create it, or correct mailboxes"
+    shown = installation.rsvpq("status")
+    assert (shown.returncode, missing in shown.stdout, "mail2" in shown.stdout) == (0, True, True), shown
+    checked = installation.rsvpq("check")
+    assert (checked.returncode, "the list of mailboxes cannot be read" in checked.stdout) == (2, True)
+    for command in (
+        ("pause", "server", "mail1"),
+        ("resume", "server", "mail1"),
+        ("limit", "server", "mail1"),
+        ("dead",),
+        ("audit",),
+    ):
+        ended = installation.rsvpq(*command)
+        assert ended.returncode == 0, (command, ended)
+    examined = " ".join(installation.rsvpq("doctor").stdout.split())
+    assert "FAIL mailboxes" in examined
+    assert "OK worker" in examined or "FAIL worker" in examined, "the other checks go on"
+    for needs_it in (("config", "check"), ("scan", "--all"), ("mailboxes", "--json")):
+        refused = installation.rsvpq(*needs_it)
+        assert (refused.returncode, missing in refused.stderr) == (2, True), (needs_it, refused)
+
+
 def test_nobody_is_missed_before_the_first_start(installation: Installation) -> None:
     assert "NO DISPATCHER RUNS" not in installation.rsvpq("status").stdout
     assert installation.lanes().controls.configured()
     assert "NO DISPATCHER RUNS" in installation.rsvpq("status").stdout
+
+
+def test_nobody_takes_a_missing_dispatcher_for_a_stop(installation: Installation, lanes: Lanes) -> None:
+    """An item that ends releases the next one, so workers go on without a dispatcher."""
+    (first,) = lanes.ledger.release()
+    lanes.ledger.start(first.id, first.generation, "worker")
+    ended = lanes.ledger.finish(first.id, first.generation, "worker", Ending("done", "done"), release=1)
+    assert [release.id for release in ended.released] == ["a2"]
+    for command in ("status", "check", "doctor"):
+        shown = " ".join(installation.rsvpq(command).stdout.split())
+        assert re.search("no dispatcher runs: what waits for its time goes on only as other work ends", shown, re.I)
+        assert "to stop work, pause" in shown
 
 
 def test_that_nothing_is_answered_is_the_headline_with_the_reason(installation: Installation, lanes: Lanes) -> None:

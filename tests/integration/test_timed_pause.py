@@ -56,6 +56,15 @@ def test_a_pause_that_nobody_has_lifted_is_said_to_be_past_its_end(installation:
         assert (shown.count(over), "another" in shown) == (times, False), shown
 
 
+def test_a_pause_with_an_end_warns_if_nobody_is_there_to_lift_it(installation: Installation) -> None:
+    lanes = installation.lanes()
+    said = installation.rsvpq("pause", "server", "mail1", "--for", "1m").stdout
+    assert "or longer: no dispatcher runs, and only one lifts it; start one: python -m producer.dispatcher" in said
+    assert "dispatcher" not in installation.rsvpq("pause", "server", "mail1").stdout
+    lanes.registrations.report("dispatcher", "host", 1, 60)
+    assert "dispatcher" not in installation.rsvpq("pause", "server", "mail1", "--for", "1m").stdout
+
+
 @scopes
 def test_a_pause_without_an_end_is_never_due(lanes: Lanes, clock: Clock, scope: Scope, name: str) -> None:
     lanes.controls.pause(scope, name, reason="fire")

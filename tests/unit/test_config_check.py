@@ -68,6 +68,16 @@ def test_the_example_files_pass_unchanged(folder: Path) -> None:
     ]
 
 
+def test_what_only_redis_knows_is_not_claimed(folder: Path) -> None:
+    """Whether live runs are confirmed, or everything is paused, is not in these files."""
+    _replace(folder / "rsvpq.toml", 'mode = "observe"', 'mode = "respond"')
+    said = _check().stdout.splitlines()[0]
+    assert said == (
+        "mode       respond: answers where rsvpq confirm has confirmed live runs; "
+        "whether they are now is in Redis: rsvpq status"
+    )
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

@@ -22,6 +22,7 @@ from rsvpq.settings import LaneSettings, WebDavSettings, load_settings
 from rsvpq.settings.environment import read_variables
 from rsvpq.settings.mailboxes import read_mailboxes
 from rsvpq.tasks import celery_app
+from rsvpq.wiring.in_force import STARTS
 from testbed.processes import Part, free_port
 from testbed.queue_server import server_binary
 
@@ -230,6 +231,7 @@ def test_workers_differ_only_where_they_must(name: str) -> None:
         f"celery -A {app} worker -Q {served} -n {served}@%h -P threads -c {option(command, '-c')} -l info "
         "--without-gossip --without-mingle"
     )
+    assert command.startswith(f"{STARTS[served]} "), "what the commands tell an operator to start is the same"
     assert WORKERS[name]["healthcheck"]["test"] == ["CMD", "python", "-m", "rsvpq.health", "worker"]
 
 

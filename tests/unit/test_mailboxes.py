@@ -188,7 +188,7 @@ def test_a_file_that_has_gone_is_named(file: Path) -> None:
     settings = Settings.model_validate({"mailboxes": str(file), "servers": {"hq1": _SERVER}})
     file.unlink()
 
-    with pytest.raises(ConfigError, match=r"mailboxes\.csv: file: cannot be read .*; correct the path"):
+    with pytest.raises(ConfigError, match=r"mailboxes\.csv: file: cannot be read .*; create it, or correct mailboxes"):
         read_mailboxes(file, settings)
 
 

@@ -536,10 +536,6 @@ _RULES = [
     ("mailboxes = 1" + GOOD[GOOD.index("\n") :], f"1: mailboxes: {_QUOTES}"),
     ('mailboxes = " "' + GOOD[GOOD.index("\n") :], "1: mailboxes: is empty; write a value, or leave it out"),
     (
-        GOOD.replace("mailboxes.csv", "m.csv"),
-        "1: mailboxes: there is no file FOLDER/m.csv; create it or correct the path",
-    ),
-    (
         'mailboxes = "mailboxes.csv"\n',
         "1: servers: is missing; add a table such as [servers.hq1], with url, username and password_file",
     ),
