@@ -7,6 +7,7 @@ from benchmarks.installation import Installation
 from benchmarks.messages import Pattern
 from benchmarks.stub_server import StubServer
 from benchmarks.tables import Table
+from rsvpq.lanes import Ending
 from testbed.queue_server import queue_server
 
 _REMEMBER_S = 7 * 86_400
@@ -42,7 +43,7 @@ def finish(rsvpq: Installation, messages: int) -> None:
             lanes.ledger.start(release.id, release.generation, "bench")
             lanes.ledger.record(release.id, release.generation, "bench", {"accept": []}, intent=True)
             lanes.ledger.finish(
-                release.id, release.generation, "bench", "done", label="done:answered", remember_s=_REMEMBER_S
+                release.id, release.generation, "bench", Ending("done", label="done:answered", remember_s=_REMEMBER_S)
             )
             done += 1
 

@@ -30,7 +30,7 @@ from rsvpq.settings import ConfigError, Settings
 from rsvpq.settings.mailboxes import MailboxList
 from rsvpq.tasks import celery_app
 from rsvpq.tasks.log_streams import begin_log
-from rsvpq.wiring.revisions import SettingsWatch
+from rsvpq.wiring.revisions import SettingsWatch, live_settings
 
 logger = logging.getLogger(__name__)
 
@@ -46,24 +46,33 @@ FORGET_S = 3600.0
 ALIVE_S = 15
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a dispatcher goes by, all of it from the same settings.
+
+    :param configure: brings the configured limits into force.
+    :param listed: returns the names in the list of mailboxes; none if no list is in force.
+    """
+
+    schedules: Sequence[ScheduledScan]
+    configure: Callable[[], None]
+    listed: Callable[[], Collection[str]] = tuple
+
+
 @dataclass(slots=True)
 class Dispatcher:
     """Runs rounds until it is stopped: each releases what is due, and every few seconds one sweeps.
 
     :param publish: hands released items to Celery.
     :param trigger: triggers a scan of one group, or of all mailboxes for None.
-    :param configure: brings the configured limits into force.
     """
 
     lanes: Lanes
     publish: Callable[[Iterable[Release]], None]
     trigger: Callable[[str | None], None]
-    schedules: Sequence[ScheduledScan]
-    configure: Callable[[], None]
+    plan: Plan
     #: Makes the audit record of a pause that has ended by itself, from its scope and its name.
     ended_pause: Callable[[Scope, str], OperatorAction | None] = lambda *_: None
-    #: Returns the names in the list of mailboxes; none if no list is in force.
-    listed: Callable[[], Collection[str]] = tuple
     #: The keys of the broker with the type that each must have.
     broker_keys: Mapping[str, str] = field(default_factory=dict)
     #: A monotonic clock, in seconds.
@@ -92,7 +101,7 @@ class Dispatcher:
             wait_s = RETRY_S
             try:
                 if not self._configured:
-                    self.configure()
+                    self.plan.configure()
                     self._configured = True
                 # The sweep comes first: it repairs what may block the release.
                 if time.monotonic() >= self._next_sweep:
@@ -107,14 +116,9 @@ class Dispatcher:
                 logger.exception("event=unexpected")
             stop.wait(wait_s)
 
-    def adopt(
-        self,
-        schedules: Sequence[ScheduledScan],
-        configure: Callable[[], None],
-        listed: Callable[[], Collection[str]],
-    ) -> None:
-        """Go on by other schedules, limits and list, from the next round on; may be called by another thread."""
-        self.schedules, self.configure, self.listed = schedules, configure, listed
+    def adopt(self, plan: Plan) -> None:
+        """Go by another plan from the next round on; may be called by another thread."""
+        self.plan = plan
         self._configured = False
 
     def stall_reason(self) -> str:
@@ -132,7 +136,7 @@ class Dispatcher:
         """Put back items with expired leases, repair the ledger, trigger due scans, and report progress."""
         if not self.lanes.controls.configured():  # Redis lost its data, and no scan restores limits
             logger.warning("event=limits-lost")
-            self.configure()
+            self.plan.configure()
         # Leases expire by the monotonic clock if the ledger's clock was set.
         expected_us = 0 if self._ahead_us is None else round(self.steady() * 1e6) + self._ahead_us
         back, dead = self.lanes.ledger.sweep(expected_us=expected_us)
@@ -141,8 +145,8 @@ class Dispatcher:
             logger.warning("event=lease-ended back=%d dead=%d", back, dead)
         self._end_pauses()
         self._repair()
-        keep_quiet(self.lanes, self.schedules)
-        for scan in due_scans(self.lanes, self.schedules):
+        keep_quiet(self.lanes, self.plan.schedules)
+        for scan in due_scans(self.lanes, self.plan.schedules):
             logger.info("event=scheduled-scan group=%s", scan.group or "(all)")
             self.trigger(scan.group)
         register_of(self.lanes, "dispatcher").report(ALIVE_S)
@@ -164,7 +168,7 @@ class Dispatcher:
         repair.forget_gone()
         if time.monotonic() >= self._next_forget:
             self._next_forget = time.monotonic() + FORGET_S
-            if forgotten := repair.forget_unlisted(self.listed()):
+            if forgotten := repair.forget_unlisted(self.plan.listed()):
                 logger.info("event=mailboxes-forgotten mailboxes=%d", forgotten)
         if step.repaired or moved or wrong > 0:
             logger.warning("event=ledger-mended records=%d slots=%d", step.repaired + moved, wrong)
@@ -172,7 +176,7 @@ class Dispatcher:
 
 def main() -> None:
     """Run until SIGTERM or SIGINT; exit with code 2 if Redis cannot be used."""
-    from producer.app import app, live, parts, renew, settings  # noqa: PLC0415 - importing it reads the settings
+    from producer.app import app, parts, renew, settings  # noqa: PLC0415 - importing it reads the settings
 
     begin_log(settings.log.format)
     stop = Event()
@@ -180,28 +184,26 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     # No retries: the next round repeats what failed, and a round must be short.
     lanes, queues = wiring.make_lanes(settings, retries=0), wiring.make_queues(settings, retries=0)
+    mailboxes = parts.now.mailboxes
     dispatcher = Dispatcher(
         lanes=lanes,
         publish=parts.now.carrier.publish,
         trigger=partial(trigger_scan, app, queues),
-        schedules=_schedules(settings),
-        configure=partial(wiring.configure, lanes, settings),
+        plan=_plan(lanes, settings, mailboxes),
         ended_pause=partial(_ended_pause, wiring.make_audit(settings, lanes)),
-        listed=live.mailboxes.names,
         broker_keys=celery_app.key_types(settings.redis.namespace),
     )
 
     def take_up(applied: Settings, mailboxes: MailboxList) -> None:
         renew(applied, mailboxes)
-        dispatcher.adopt(_schedules(applied), partial(wiring.configure, lanes, applied), mailboxes.names)
+        dispatcher.adopt(_plan(lanes, applied, mailboxes))
 
-    live.renew = take_up
-    watch = SettingsWatch(live, "dispatcher")
+    watch = SettingsWatch(live_settings(settings, mailboxes, take_up), "dispatcher")
     watch.start()
     watchdog = Watchdog(dispatcher.stall_reason, stalled_after_s=settings.health.stalled_after.seconds)
     watchdog.start()
     notify("READY=1")
-    logger.info("event=started schedules=%d", len(dispatcher.schedules))
+    logger.info("event=started schedules=%d", len(settings.schedule))
     try:
         dispatcher.run(stop)
     except ConfigError as error:
@@ -212,9 +214,13 @@ def main() -> None:
         watch.stop()
 
 
-def _schedules(settings: Settings) -> list[ScheduledScan]:
+def _plan(lanes: Lanes, settings: Settings, mailboxes: MailboxList) -> Plan:
     namespace = settings.redis.namespace
-    return [ScheduledScan(schedule.timetable(namespace), schedule.group) for schedule in settings.schedule]
+    return Plan(
+        schedules=[ScheduledScan(one.timetable(namespace), one.group) for one in settings.schedule],
+        configure=partial(wiring.configure, lanes, settings),
+        listed=mailboxes.names,
+    )
 
 
 def _ended_pause(audit: Audit, scope: Scope, name: str) -> OperatorAction:

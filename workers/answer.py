@@ -16,7 +16,7 @@ from workers import marks
 from workers.drafted import DraftedAnswer
 from workers.outcomes import gone, left_alone
 from workers.reply import reply
-from workers.steps import Step
+from workers.steps import Step, next_step
 from workers.work import DraftWork
 
 #: Bounds the loop. The longest regular sequence is: look, command, look, send, look.
@@ -62,15 +62,16 @@ def answer_by_command(work: DraftWork) -> Outcome:
 def _complete(drafted: DraftedAnswer) -> Outcome:
     """Look and act until the answer is finished, or until nothing more can be done in this attempt."""
     for _ in range(_MOST_LOOKS):
-        match drafted.look():
+        look = drafted.look()
+        match next_step(look.evidence):
             case Step.COMMAND:
                 drafted.command()
-            case Step.SEND:
-                drafted.send()
+            case Step.SEND if look.drafts:  # which this step implies
+                drafted.send(look.drafts)
             case Step.WAIT:
-                drafted.wait()
+                drafted.wait(look.evidence.request)
             case Step.UNKNOWN:
-                drafted.give_up()
+                drafted.give_up(look.evidence.request)
             case Step.FINISH:
                 return drafted.finish()
     raise Transient(f"the mailbox changed each of the {_MOST_LOOKS} times it was looked at")

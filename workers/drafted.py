@@ -1,7 +1,7 @@
-"""One attempt at an answer that the server drafts: look, then carry out the step that :mod:`workers.steps` returns."""
+"""One attempt at an answer that the server drafts: look, then carry out the step that :mod:`workers.steps` chooses."""
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rsvpq.mail.calendar import Appointment, ResponseStatus
@@ -13,11 +13,19 @@ from rsvpq.mail.ports import Clear
 from rsvpq.tasks.journal import Decided, Outcome
 from workers import marks
 from workers.evidence import FoundDrafts, answers_sent, find_drafts, similar_drafts, was_sent
-from workers.steps import Command, Evidence, RequestState, Step, next_step
+from workers.steps import Command, Evidence, RequestState
 from workers.work import DraftWork
 
 #: Seconds until the first look after a command that has not shown its draft yet; the delays grow from then on.
 _FIRST_LOOK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LookResult:
+    """What one look at journal and mailbox shows: the evidence, and the drafts if it read any that answer."""
+
+    evidence: Evidence
+    drafts: FoundDrafts | None = None
 
 
 class DraftedAnswer:
@@ -28,8 +36,6 @@ class DraftedAnswer:
         #: Set until the first intent; None if an earlier attempt began the answer.
         self._decided = decided
         self._box, self._journal = work.box, work.journal
-        self._found: FoundDrafts | None = None
-        self._state = RequestState.UNTOUCHED
         #: Whether the command was issued in this attempt, and the address that the server then gave for the draft.
         self._issued, self._hint = False, ""
         #: Whether the next look is the first one after the command.
@@ -58,8 +64,8 @@ class DraftedAnswer:
                 return True
         raise Transient(f"{self._verdict}: the request can be read, but its command returns that it does not exist")
 
-    def look(self) -> Step:
-        """Return the next step by journal and mailbox; read no more of the mailbox than that takes.
+    def look(self) -> LookResult:
+        """Return the evidence for the next step; read no more of the mailbox than that takes.
 
         :raises Unknown: a person has changed the draft.
         """
@@ -68,26 +74,18 @@ class DraftedAnswer:
         if not self._sent and not first_look:
             self._sent = was_sent(self._work, self._verdict, last.before)
         if self._sent:
-            return next_step(Evidence(sent=True))
-        self._found = find_drafts(self._work, self._verdict, last.before, commands=last.times, hint=self._hint)
-        if self._found is not None:
-            draft = self._found.draft
-            changed = "changed" in self._journal and self._journal["changed"]
-            # A changed draft that is marked was changed by another installation of rsvpq.
-            if not draft.answers and (draft.ref.key == changed or was_edited(draft)):
-                raise Unknown("somebody has changed the draft of the answer since it was written, so it is not sent")
-        if self._found is not None or "send" in self._journal:
-            return next_step(Evidence(draft=self._found is not None, sending="send" in self._journal))
-        self._state = self._look_at_request(last)
-        wanted = self._request.response_requested
-        return next_step(
-            Evidence(
-                request=self._state,
-                wanted=wanted,
-                booked=not wanted and self._state is not RequestState.GONE and self._is_booked(),
-                settled=self._age_s >= self._work.settle_s,
-            )
-        )
+            return LookResult(Evidence(sent=True))
+        sending = "send" in self._journal
+        drafts = find_drafts(self._work, self._verdict, last.before, commands=last.times, hint=self._hint)
+        if drafts is not None:
+            self._require_unchanged(drafts.draft)
+        if drafts is not None or sending:
+            return LookResult(Evidence(draft=drafts is not None, sending=sending), drafts)
+        state = self._look_at_request(last)
+        wanted = self._request.response_requested  # as it is now
+        booked = not wanted and state is not RequestState.GONE and self._is_booked()
+        settled = self._age_s >= self._work.settle_s
+        return LookResult(Evidence(request=state, wanted=wanted, booked=booked, settled=settled))
 
     def command(self) -> None:
         """Issue the command again, because it was certainly not carried out.
@@ -99,16 +97,14 @@ class DraftedAnswer:
         with suppress(Gone):  # the next look finds that it is gone
             self._issue(Command(last.before, self._journal.now_s(), last.times + 1, last.read, marks.token(last)))
 
-    def send(self) -> None:
+    def send(self, drafts: FoundDrafts) -> None:
         """Send the draft; move other drafts of a repeated command to Deleted Items, as a person could send them.
 
         :raises Changed: somebody has changed it since it was found: a person may have it open in Outlook.
         """
-        if self._found is None:
-            return
-        draft = self._found.draft
+        draft = drafts.draft
         with suppress(Gone):  # somebody dealt with it first; the next look shows how
-            for surplus in self._found.surplus:
+            for surplus in drafts.surplus:
                 self._work.lease.use_up(on=False)  # only the owner of the item may do this, and it can wait
                 with suppress(Gone):
                     self._box.clear(surplus, Clear.TRASH)
@@ -125,12 +121,12 @@ class DraftedAnswer:
                 self._journal.note("sent")
             self._sent = True
 
-    def wait(self) -> None:
+    def wait(self, request: RequestState) -> None:
         """Leave the answer to a later attempt: the item waits in its lane, not in this thread.
 
         :raises Unsettled, Transient: always; Transient, which costs an attempt, if a command was repeated in this one.
         """
-        repeatable = self._state is RequestState.UNTOUCHED or not self._request.response_requested
+        repeatable = request is RequestState.UNTOUCHED or not self._request.response_requested
         if repeatable and self._last.times > 1:
             self._require_not_issued()
         if self._age_s < 0:  # the clock was set back: count from now on, not from a time that is yet to come
@@ -139,14 +135,14 @@ class DraftedAnswer:
         delay_s = max(_FIRST_LOOK_S, min(self._age_s, left_s))
         raise Unsettled(f"{self._verdict} was commanded, and its effect does not show yet", delay_s)
 
-    def give_up(self) -> None:
+    def give_up(self, request: RequestState) -> None:
         """Report what is known, for the operator who has to find out the rest.
 
         :raises Unknown: always.
         """
         if "send" in self._journal:
             raise Unknown("the draft was about to be sent, and is neither in Drafts nor in Sent Items")
-        raise Unknown(f"{self._verdict} was commanded, the request is {self._state}, and there is no draft")
+        raise Unknown(f"{self._verdict} was commanded, the request is {request}, and there is no draft")
 
     def finish(self) -> Outcome:
         """Mark the request as finished if it is still there, so that scans leave it alone."""
@@ -184,6 +180,12 @@ class DraftedAnswer:
         self._just_issued = True
         if not self._request.response_requested:
             self._journal.note("commanded")
+
+    def _require_unchanged(self, draft: MeetingMessage) -> None:
+        changed = "changed" in self._journal and self._journal["changed"]
+        # A changed draft that is marked was changed by another installation of rsvpq.
+        if not draft.answers and (draft.ref.key == changed or was_edited(draft)):
+            raise Unknown("somebody has changed the draft of the answer since it was written, so it is not sent")
 
     def _require_not_issued(self) -> None:
         if self._issued:

@@ -109,8 +109,11 @@ class Command:
         """Read what :meth:`to_fact` returned; earlier versions stored only ``before``, or no token."""
         if isinstance(fact, list):
             return cls(tuple(fact))
-        before, read = (
-            fact.get("before", ()),
-            fact.get("read", False),
-        )  # neither if the mailbox had another protocol then
-        return cls(tuple(before), fact["at"], fact["times"], read, fact.get("token", ""))
+        return cls(
+            # Neither "before" nor "read" if the mailbox had another protocol then.
+            before=tuple(fact.get("before", ())),
+            at_s=fact["at"],
+            times=fact["times"],
+            read=fact.get("read", False),
+            token=fact.get("token", ""),
+        )

@@ -1,6 +1,7 @@
 """Lanes: one queue for each mailbox in Redis; atomic Lua scripts decide what may run now."""
 
 from rsvpq.lanes.controls import Pools, Scope
+from rsvpq.lanes.ending import Ending, ScanTotals
 from rsvpq.lanes.lanes import Lanes
 from rsvpq.lanes.ledger import (
     DecisionBatch,
@@ -12,7 +13,6 @@ from rsvpq.lanes.ledger import (
     OperatorAction,
     Recorded,
     Release,
-    ScanTotals,
     Start,
     StartResult,
 )
@@ -23,6 +23,7 @@ __all__ = [
     "LENIENT",
     "DecisionBatch",
     "DecisionRecord",
+    "Ending",
     "Finish",
     "Item",
     "Lane",

@@ -14,6 +14,7 @@ from math import inf
 from typing import Any, Literal
 from uuid import uuid4
 
+from rsvpq.lanes.ending import Ending
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane, limit_fields
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import batched, json_object, microseconds, number_of, value_of
@@ -123,8 +124,6 @@ Recorded = Literal["ok", "held", "lost", "taken"]
 MOST_RELEASED_AT_ONCE = 100
 #: At most this many items with expired leases are taken back by one call.
 MOST_SWEPT_AT_ONCE = 100
-#: Longest reason that is recorded, in characters.
-_LONGEST_WHY = 300
 
 
 class StartResult(StrEnum):
@@ -197,21 +196,6 @@ class Start:
     vouched_s: float = inf
     lease_s: float = 0
     group: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ScanTotals:
-    """What a scan of an Inbox found: messages, those that it held back over a cap, and those that it could not read.
-
-    ``skipped`` are those that it left alone, by reason; the other two are part of it.
-    ``cap`` names the cap, '' if nothing was held back.
-    """
-
-    found: int
-    capped: int
-    unreadable: int
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    cap: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,55 +326,9 @@ class Ledger:
             recorded = self._namespace.call("record", *place, *args)
         return recorded
 
-    def finish(  # noqa: PLR0913 - one keyword for each argument of the script
-        self,
-        item_id: str,
-        generation: int,
-        owner: str,
-        how: Literal["done", "left", "dead", "later", "throttled", "held"],
-        *,
-        label: str,
-        counts: Mapping[str, int] | None = None,
-        reason: str = "",
-        delay_s: float = 0,
-        remember_s: float = 60,
-        hold: Literal["", "mailbox", "server"] = "",
-        release: int = 0,
-        result: str = "",
-        recorded_reason: str | None = None,
-        longest_s: float = 0,
-        disputed_s: float = 0,
-        policy: str = "",
-        on_hold: str = "",
-        undone: bool = False,
-        server_fault: bool = False,
-        totals: ScanTotals | None = None,
-    ) -> Finish:
-        """End a running item; see finish.lua for ``how``.
-
-        :param label: the label under which the item is counted.
-        :param counts: more counts to add by label; once, even if the call is replayed.
-        :param result: the result in the audit.
-        :param recorded_reason: the reason in the audit, if it differs from ``reason``.
-        :param delay_s: of an item left alone: when it is examined again; doubles each time, up to ``longest_s``.
-        :param policy: fingerprint of the policy by which the item was left alone; under another policy it is examined
-            again at once.
-        :param disputed_s: the shortest delay, if the scan that offered the item already had another policy.
-        :param on_hold: why the item waits for a person.
-        :param server_fault: the server may be at fault, so that ``later`` counts for its breaker, which may hold it.
-        :param undone: nothing came of what was begun; the memory of the item's topic is marked accordingly.
-        :param totals: what a scan of an Inbox found; it is kept with the mailbox until the next one.
-        """
-        more = [part for pair in (counts or {}).items() for part in pair]
-        args = (how, label, reason, microseconds(delay_s), max(1, round(remember_s)), hold, release)
-        audit = (result, (reason if recorded_reason is None else recorded_reason)[:_LONGEST_WHY])
-        left = (microseconds(longest_s), policy, on_hold)
-        skipped = json.dumps(dict(totals.skipped), separators=(",", ":")) if totals else ""
-        found = (totals.found, totals.capped, totals.unreadable, skipped, totals.cap) if totals else ("", 0, 0, "", "")
-        once_more = (int(undone), microseconds(disputed_s), int(server_fault))
-        state, released, *held_us = self._namespace.call(
-            "finish", item_id, generation, owner, *args, *audit, *left, *once_more, *found, *more
-        )
+    def finish(self, item_id: str, generation: int, owner: str, ending: Ending, *, release: int = 0) -> Finish:
+        """End a running item, and release up to ``release`` items in its place."""
+        state, released, *held_us = self._namespace.call("finish", item_id, generation, owner, *ending.to_args(release))
         return Finish(state, self._releases(released), sum(held_us) / 1e6)
 
     def refuse(self, item_id: str, why: str, *, at_once: bool) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rsvpq.lanes.controls import Scope
-from rsvpq.lanes.ledger import ScanTotals
+from rsvpq.lanes.ending import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import (

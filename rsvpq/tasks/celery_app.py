@@ -38,6 +38,42 @@ _BINDINGS = ("_kombu.binding.", "_kombu.binding_permanent.")
 #: The exchanges that Celery itself uses.
 _OWN_EXCHANGES = ("celery.pidbox", "reply.celery.pidbox", "celeryev")
 
+#: Settings of Celery that are the same in every app.
+_ALWAYS: Mapping[str, Any] = {
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,  # by default, a worker stops consuming after 100 tries
+    "broker_channel_error_retry": True,
+    "task_routes": {task: {"queue": queue} for task, queue in contract.QUEUES.items()},
+    "task_default_queue": contract.SCAN_QUEUE,
+    "task_create_missing_queues": False,
+    # The ledger's lease is the acknowledgment: a lost delivery is released again, and a duplicate is rejected when it
+    # starts.
+    "task_acks_late": False,
+    "worker_prefetch_multiplier": 1,
+    "worker_send_task_events": True,
+    # A worker that loses Redis for a moment must still finish the message that it is processing.
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_soft_shutdown_timeout": 30,
+    "worker_disable_rate_limits": True,
+    "task_ignore_result": True,
+    "result_expires": RESULT_EXPIRES_S,
+    "redis_socket_timeout": 10,
+    "redis_socket_connect_timeout": 5,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "worker_consumer": "rsvpq.tasks.consumer:Consumer",
+    "enable_utc": True,
+}
+#: Options of the broker's transport that are the same in every app.
+_TRANSPORT: Mapping[str, Any] = {
+    "max_connections": 200,  # the default of 10 loses acknowledgments under load
+    "socket_timeout": 10,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "visibility_timeout": 3600,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class SentinelBroker:
@@ -111,7 +147,6 @@ def make_celery(  # noqa: PLR0913 - one keyword for each thing that a root or it
     broker.install()
     url = with_password(redis_url, password)
     broker_url, backend_url = (sentinels.broker_url(url), sentinels.backend_url(url)) if sentinels else (url, url)
-    to_primary = sentinels.transport_options() if sentinels else {}
     app = Celery(
         name,
         broker=broker_url,
@@ -120,45 +155,16 @@ def make_celery(  # noqa: PLR0913 - one keyword for each thing that a root or it
         events=BatchedEvents,
         set_as_current=False,
     )
+    # For the broker and the result backend.
+    place = {"global_keyprefix": f"{namespace}:", **(sentinels.transport_options() if sentinels else {})}
+    ssl = dict(tls) if tls else None
     app.conf.update(
-        broker_connection_retry_on_startup=True,
-        broker_connection_max_retries=None,  # by default, a worker stops consuming after 100 tries
-        broker_channel_error_retry=True,
-        broker_transport_options={
-            "global_keyprefix": f"{namespace}:",
-            "max_connections": 200,  # the default of 10 loses acknowledgments under load
-            "socket_timeout": 10,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "health_check_interval": 10,
-            "visibility_timeout": 3600,
-            "ack_emulation": not leases_only,
-            **to_primary,
-        },
+        _ALWAYS,
         task_queues=[Queue(queue) for queue in sorted(set(contract.QUEUES.values()))],
-        task_routes={task: {"queue": queue} for task, queue in contract.QUEUES.items()},
-        task_default_queue=contract.SCAN_QUEUE,
-        task_create_missing_queues=False,
-        # The ledger's lease is the acknowledgment: a lost delivery is released again, and a duplicate is rejected when
-        # it starts.
-        task_acks_late=False,
-        worker_prefetch_multiplier=1,
-        worker_send_task_events=True,
-        # A worker that loses Redis for a moment must still finish the message that it is processing.
-        worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_soft_shutdown_timeout=30,
-        worker_disable_rate_limits=True,
-        task_ignore_result=True,
-        result_expires=RESULT_EXPIRES_S,
-        result_backend_transport_options={"global_keyprefix": f"{namespace}:", **to_primary},
-        broker_use_ssl=dict(tls) if tls else None,
-        redis_backend_use_ssl=dict(tls) if tls else None,
-        redis_socket_timeout=10,
-        redis_socket_connect_timeout=5,
-        task_serializer="json",
-        accept_content=["json"],
-        worker_consumer="rsvpq.tasks.consumer:Consumer",
-        enable_utc=True,
+        broker_transport_options={**_TRANSPORT, "ack_emulation": not leases_only, **place},
+        result_backend_transport_options=place,
+        broker_use_ssl=ssl,
+        redis_backend_use_ssl=ssl,
     )
     return app
 

@@ -25,7 +25,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Literal, Never
 from uuid import uuid4
@@ -35,7 +35,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from rsvpq.audit.record import READING_STEPS, Redaction
-from rsvpq.lanes import Finish, Lane, Lanes, Recorded, Release, Start, StartResult
+from rsvpq.lanes import Ending, Finish, Lane, Lanes, Recorded, Release, Start, StartResult
 from rsvpq.mail.errors import Busy, ExchangeError, NotListed, Refused, Unsettled
 from rsvpq.mail.lease import Lease
 from rsvpq.mail.messages import is_private_payload
@@ -150,7 +150,7 @@ class _Delivery:
         try:
             outcome = self._outcome(handle)
         except Paused as pause:
-            self._finish("held", label="held", reason=str(pause))
+            self._finish(Ending("held", label="held", reason=str(pause)))
             raise Retry(exc=pause) from None
         except LeaseLost as loss:
             self._log("lost", str(loss))
@@ -163,7 +163,10 @@ class _Delivery:
             delay_s = error.delay_s if isinstance(error, Unsettled) else self.carrier.delay_s(self.start.attempt)
             self._put_back("throttled", error, delay_s)
         except Refused as error:
-            self._finish("dead", error, label="dead:refused", reason=str(error), result="refused")
+            recorded = self._recorded(error)
+            self._finish(
+                Ending("dead", label="dead:refused", reason=str(error), result="refused", recorded_reason=recorded)
+            )
             raise
         except (ExchangeError, Taken) as error:
             fault = isinstance(error, ExchangeError) and error.of_server
@@ -177,29 +180,32 @@ class _Delivery:
         if outcome.attached and outcome.attached.decisions:
             lane = Lane(self.start.mailbox, self.start.server)
             self.carrier.lanes.ledger.record_decisions(lane, outcome.attached.decisions)
-        again: dict[str, Any] = {}
-        if left := outcome.left:
-            again = {
-                "delay_s": LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
-                "longest_s": LOOK_AGAIN_LONGEST_S,
-                # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
-                "disputed_s": 0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
-                "policy": self.policy,
-                "on_hold": left.reason if left.on_hold else "",
-            }
-        self._finish(
-            "left" if left else "done",
+        private = is_private_payload(self.start.payload)
+        ending = Ending(
+            "done",
             label=f"done:{outcome.result}",
-            counts=outcome.counts,
             reason=outcome.note,
+            counts=outcome.counts,
             result=outcome.result,
-            recorded_reason=self.carrier.redaction.reason(outcome.note, private=is_private_payload(self.start.payload)),
+            recorded_reason=self.carrier.redaction.reason(outcome.note, private=private),
             remember_s=self.carrier.remember_s,
             undone=outcome.undone,
             totals=outcome.totals,
-            **again,
         )
+        self._finish(self._left_alone(ending, outcome.left) if outcome.left else ending)
         return f"{outcome.result}: {outcome.note}" if outcome.note else outcome.result
+
+    def _left_alone(self, ending: Ending, left: Left) -> Ending:
+        return replace(
+            ending,
+            how="left",
+            delay_s=LOOK_AGAIN_SOON_S if left.passing else LOOK_AGAIN_S,
+            longest_s=LOOK_AGAIN_LONGEST_S,
+            # No policy decided on an unlisted item, so that of the next scan differs; and it costs no request.
+            disputed_s=0.0 if left.reason == _UNLISTED else LOOK_AGAIN_SOON_S,
+            policy=self.policy,
+            on_hold=left.reason if left.on_hold else "",
+        )
 
     def _outcome(self, handle: Handler) -> Outcome:
         try:
@@ -230,12 +236,14 @@ class _Delivery:
 
     def _record(self, steps: Mapping[str, Any], intent: bool, attached: Attached | None) -> Recorded:
         *_, step = steps
-        audited = "" if step in READING_STEPS else step
         attached = attached or Attached()
         return self.carrier.lanes.ledger.record(
-            *(self.item_id, self.generation, self.owner, steps),
+            self.item_id,
+            self.generation,
+            self.owner,
+            steps,
             intent=intent,
-            step=audited,
+            step="" if step in READING_STEPS else step,
             decisions=attached.decisions,
             memory=attached.memory if intent else None,
         )
@@ -249,40 +257,42 @@ class _Delivery:
         *,
         server_fault: bool = False,
     ) -> Never:
-        reason = f"{type(error).__name__}: {error}"
         finish = self._finish(
-            how, error, label=how, reason=reason, delay_s=delay_s, hold=hold, server_fault=server_fault
+            Ending(
+                how,
+                label=how,
+                reason=f"{type(error).__name__}: {error}",
+                recorded_reason=self._recorded(error),
+                delay_s=delay_s,
+                hold=hold,
+                server_fault=server_fault,
+            )
         )
         if finish.state == "dead":
             raise error
         # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
         raise Retry(exc=error, when=finish.held_s or delay_s) from None  # type: ignore[arg-type]
 
-    def _finish(
-        self,
-        how: Literal["done", "left", "dead", "later", "throttled", "held"],
-        error: Exception | None = None,
-        **details: Any,
-    ) -> Finish:
-        if error is not None:
-            private = is_private_payload(self.start.payload)
-            details["recorded_reason"] = self.carrier.redaction.error(error, private=private)
-        finish = self.carrier.lanes.ledger.finish(
-            self.item_id, self.generation, self.owner, how, release=REFILL, **details
-        )
-        if finish.state == "dead" and how != "dead":
-            details["result"] = "exhausted"
+    def _recorded(self, error: Exception) -> str:
+        """Return the reason in the audit for an error."""
+        return self.carrier.redaction.error(error, private=is_private_payload(self.start.payload))
+
+    def _finish(self, ending: Ending) -> Finish:
+        finish = self.carrier.lanes.ledger.finish(self.item_id, self.generation, self.owner, ending, release=REFILL)
+        event, result, delay_s = str(ending.how), ending.result, ending.delay_s
+        if finish.state == "dead" and event != "dead":
+            result = "exhausted"
         if finish.held_s:  # the ledger made of a failure what comes of an outage
-            how, details["delay_s"] = "throttled", finish.held_s
-        self._log(finish.state if finish.state in ("dead", "lost") else how, **details)
+            event, delay_s = "throttled", finish.held_s
+        self._log(finish.state if finish.state in ("dead", "lost") else event, ending.audited, result, delay_s)
         self.carrier.publish(finish.released)
         return finish
 
-    def _log(self, event: str, reason: str = "", result: str = "", delay_s: float = 0, **details: Any) -> None:
+    def _log(self, event: str, reason: str, result: str = "", delay_s: float = 0) -> None:
         """Log how this delivery ended, in one line; the reason as the audit has it."""
         fields = {**self.log_fields, "result": result or event, "ms": round((time.monotonic() - self.began) * 1000)}
         if delay_s and event in ("later", "throttled"):
             fields["delay_s"] = round(delay_s, 1)
-        if shown := details.get("recorded_reason", reason):
-            fields["reason"] = shown
+        if reason:
+            fields["reason"] = reason
         log_event(logger, logging.WARNING if event == "dead" else logging.INFO, event, fields)

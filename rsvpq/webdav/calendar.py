@@ -27,7 +27,7 @@ from rsvpq.mail.ports import WIDEST
 from rsvpq.webdav import wire
 from rsvpq.webdav.multistatus import LONGEST_TEXT, Row
 from rsvpq.webdav.rows import number, occurrence_of, recurring_of
-from rsvpq.webdav.search import identity, pages
+from rsvpq.webdav.search import Search, identity
 
 #: Few people have more appointments in the days around a meeting, so the first page is mostly the whole result.
 AGENDA_ROWS = 500
@@ -141,7 +141,7 @@ def _settled_rows(server: Server, folder: str, body: bytes, page_rows: int) -> l
     for _ in range(_READINGS):
         lost: list[int] = []
         try:
-            found = list(pages(server, folder, body, page_rows, lost.append, _key, _LONGEST_TEXT))
+            found = list(Search(server, folder, body, page_rows, lost.append, _key, _LONGEST_TEXT).pages())
         except (Busy, Gone, Refused) as error:
             # Only what concerns this folder alone, and would be the same at another attempt, makes it unknown.
             if isinstance(error, LoginRefused) or (isinstance(error, Busy) and error.scope != "mailbox"):

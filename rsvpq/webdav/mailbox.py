@@ -33,7 +33,7 @@ from rsvpq.webdav import calendar, imip, wire
 from rsvpq.webdav.folders import Folders, find_folders
 from rsvpq.webdav.multistatus import Property, Reader, Row
 from rsvpq.webdav.rows import at, href_of, message_of, permanent_url_of, refreshed, rid_of
-from rsvpq.webdav.search import PAGE_ROWS, pages
+from rsvpq.webdav.search import PAGE_ROWS, Search
 from rsvpq.webdav.server import MOST_KEPT, read_rows, require_done, rows_of
 
 _T = TypeVar("_T")
@@ -206,7 +206,8 @@ class WebDavMailbox:
         for again in (False, True):
             lost: list[int] = []
             try:
-                for rows in pages(self._server, getattr(self.folders, role), body, page_rows, lost.append):
+                folder = getattr(self.folders, role)
+                for rows in Search(self._server, folder, body, page_rows, lost.append).pages():
                     found = [message for row in rows if (message := message_of(row, self._root)) is not None]
                     yield Page(found, len(rows) - len(found) + sum(lost))
                     lost.clear()

@@ -1,11 +1,13 @@
 """Search a folder page by page, until a page has nothing new."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from http import HTTPStatus
 from time import monotonic
 from urllib.parse import unquote
 
+from rsvpq.http.message import HttpResponse
 from rsvpq.http.server import Server
 from rsvpq.mail.errors import Malformed, Refused
 from rsvpq.mail.lease import OutOfTime
@@ -42,55 +44,93 @@ def identity(row: Row) -> str:
     return row.text(wire.REPL_UID) or row.text(wire.PERMANENT_URL) or row.href
 
 
-def pages(
-    server: Server,
-    folder: str,
-    body: bytes,
-    page_rows: int = PAGE_ROWS,
-    lost: Callable[[int], None] = lambda _: None,
-    key: Callable[[Row], str] = identity,
-    longest: int = LONGEST_OF_ROW,
-) -> Iterator[list[Row]]:
-    """Yield the rows of a search, each once, at most ``page_rows`` at a time, however many the server sends.
+@dataclass(slots=True)
+class Search:
+    """One search of a folder; :meth:`pages` returns what it finds, and may be called once.
 
-    Rows shift if somebody works in the folder meanwhile: a row that comes again is left out, and a row that is missed
-    is found by the next search. The first total counts, so that a growing folder does not make the search endless. A
-    folder with more than :data:`MOST_ROWS` or :data:`MOST_CHARACTERS` is not read to its end, and the rest counts as
-    lost.
-
+    :param body: the query. :param page_rows: the most rows of a page.
     :param lost: called with the number of rows of a page that the server failed to return, or that cannot be read.
     :param key: returns the same value for the same row. :param longest: the most characters of a property.
-    :raises ExchangeError: see :meth:`Server.send`. :raises Malformed: there are more than :data:`MOST_PAGES` pages.
-    :raises OutOfTime: the search takes longer than :data:`LONGEST_S`.
     """
-    known = _Known(key)
-    first, total, what = 0, None, f"SEARCH {unquote(folder)!r}"
-    for _ in _bounded(what):
-        headers = {**_XML, "Range": f"rows={first}-{first + page_rows - 1}"}
-        response = server.send("SEARCH", folder, headers=headers, body=body, known={_NO_ROWS, *_TOO_LARGE})
-        if response.status in _TOO_LARGE:
-            if page_rows == 1:
-                raise Refused(f"{response.what} returned {response.status} for a range of one row")
-            page_rows //= 2
-            continue
-        if response.status == _NO_ROWS:
-            return
-        reader, before = Reader(longest, wire.SEARCHED), len(known.keys)
-        for rows in _new_rows(read_rows(response, reader), known, page_rows, lost):
-            server.keep_lease(what)  # one response may hold all rows, and take long to read
+
+    server: Server
+    folder: str
+    body: bytes
+    page_rows: int = PAGE_ROWS
+    lost: Callable[[int], None] = lambda _: None
+    key: Callable[[Row], str] = identity
+    longest: int = LONGEST_OF_ROW
+    #: Where the next page begins.
+    _first: int = field(default=0, init=False)
+    #: How many rows there are, as the server said first; None if it has not.
+    _total: int | None = field(default=None, init=False)
+    _known: "_Known" = field(init=False)
+    _what: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = _Known(self.key)
+        self._what = f"SEARCH {unquote(self.folder)!r}"
+
+    def pages(self) -> Iterator[list[Row]]:
+        """Yield the rows, each once, at most ``page_rows`` at a time, however many the server sends.
+
+        Rows shift if somebody works in the folder meanwhile: a row that comes again is left out, and a row that is
+        missed is found by the next search. The first total counts, so that a growing folder does not make the search
+        endless. A folder with more than :data:`MOST_ROWS` or :data:`MOST_CHARACTERS` is not read to its end, and the
+        rest counts as lost.
+
+        :raises ExchangeError: see :meth:`Server.send`. :raises Malformed: there are more than :data:`MOST_PAGES` pages.
+        :raises OutOfTime: the search takes longer than :data:`LONGEST_S`.
+        """
+        for _ in _bounded(self._what):
+            headers = {**_XML, "Range": f"rows={self._first}-{self._first + self.page_rows - 1}"}
+            known = {_NO_ROWS, *_TOO_LARGE}
+            response = self.server.send("SEARCH", self.folder, headers=headers, body=self.body, known=known)
+            if response.status in _TOO_LARGE:
+                self._ask_for_less(response)
+            elif response.status == _NO_ROWS or (yield from self._read(response)):
+                return
+
+    def _ask_for_less(self, response: HttpResponse) -> None:
+        if self.page_rows == 1:
+            raise Refused(f"{response.what} returned {response.status} for a range of one row")
+        self.page_rows //= 2
+
+    def _read(self, response: HttpResponse) -> Generator[list[Row], None, bool]:
+        """Yield the new rows of a page; return whether it is the last one."""
+        reader, before = Reader(self.longest, wire.SEARCHED), len(self._known.keys)
+        for rows in self._new_rows(read_rows(response, reader)):
+            self.server.keep_lease(self._what)  # one response may hold all rows, and take long to read
             yield rows
-        lost(reader.broken)
-        first += reader.seen
-        ranges = response.headers.get("Content-Range")
-        total = total if total is not None else wire.total_rows(ranges or "")
-        # Without the header, a page that is exactly full may be the first of several, or the whole result.
-        ended = reader.seen != page_rows if ranges is None else total is not None and first >= total
-        nothing_new = len(known.keys) == before and reader.broken < reader.seen
-        if known.full and not ended:
-            lost(max(1, (total or 0) - first))
-            return
-        if not reader.seen or ended or nothing_new:
-            return
+        self.lost(reader.broken)
+        self._first += reader.seen
+        ended = self._is_at_end(response.headers.get("Content-Range"), reader.seen)
+        nothing_new = len(self._known.keys) == before and reader.broken < reader.seen
+        if self._known.full and not ended:
+            self.lost(max(1, (self._total or 0) - self._first))
+        return ended or nothing_new or self._known.full or not reader.seen
+
+    def _is_at_end(self, ranges: str | None, seen: int) -> bool:
+        if self._total is None:
+            self._total = wire.total_rows(ranges or "")
+        if ranges is None:  # a page that is exactly full may be the first of several, or the whole result
+            return seen != self.page_rows
+        return self._total is not None and self._first >= self._total
+
+    def _new_rows(self, rows: Iterator[Row]) -> Iterator[list[Row]]:
+        page: list[Row] = []
+        characters = 0
+        for row in rows:
+            if self._known.full or not row.ok:
+                self.lost(1)
+            elif self._known.add(row):
+                page.append(row)
+                characters += len(row.href) + sum(map(len, row.properties.values()))
+            if len(page) == self.page_rows or characters >= _FULL_PAGE:
+                yield page
+                page, characters = [], 0
+        if page:
+            yield page
 
 
 def _bounded(what: str) -> Iterator[int]:
@@ -128,19 +168,3 @@ class _Known:
         self.keys.add(key)
         self.characters += _OVERHEAD + len(row.href) + sum(min(len(text), _KEPT) for text in row.properties.values())
         return True
-
-
-def _new_rows(rows: Iterator[Row], known: _Known, most: int, failed: Callable[[int], None]) -> Iterator[list[Row]]:
-    page: list[Row] = []
-    characters = 0
-    for row in rows:
-        if known.full or not row.ok:
-            failed(1)
-        elif known.add(row):
-            page.append(row)
-            characters += len(row.href) + sum(map(len, row.properties.values()))
-        if len(page) == most or characters >= _FULL_PAGE:
-            yield page
-            page, characters = [], 0
-    if page:
-        yield page

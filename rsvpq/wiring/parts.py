@@ -56,7 +56,9 @@ class LiveParts:
             audit=wiring.make_audit(settings, self._lanes),
             recollection=Recollection(self._lanes, settings.decisions.max_age),
             backends=Backends(
-                *(settings.servers, claims, settings.lanes.run_lease.seconds),
+                servers=settings.servers,
+                claims=claims,
+                run_lease_s=settings.lanes.run_lease.seconds,
                 certified=wiring.certificate_notes(self._lanes),
                 before=before,
             ),

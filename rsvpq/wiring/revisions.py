@@ -166,10 +166,12 @@ class LiveSettings:
     def report(self, process: str, role: str) -> SettingsReport:
         """Return the report of this process."""
         unread = self.mailboxes.problem
-        problem = self.problem or (f"its list of mailboxes cannot be read: {unread}" if unread else "")
-        revision = Revision(self._settings_digest(), self.mailboxes.digest)
         return SettingsReport(
-            *(process, role, revision, problem, self.token),
+            process=process,
+            role=role,
+            revision=Revision(self._settings_digest(), self.mailboxes.digest),
+            problem=self.problem or (f"its list of mailboxes cannot be read: {unread}" if unread else ""),
+            token=self.token,
             fixed=fixed_values(self.settings),
             mode=self.settings.mode,
             confirmed=self.settings.policy.confirmed,

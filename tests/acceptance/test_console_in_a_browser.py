@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Ending, Item, Lanes
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from testbed.queue_server import QueueServer, queue_server
@@ -69,7 +69,9 @@ def one_is_dead(lanes: Lanes) -> None:
     lanes.ledger.offer(contract.lane_of(ADELE), [Item("a1", contract.ANSWER_REQUEST, "answer", payload)])
     (release,) = lanes.ledger.release()
     lanes.ledger.start("a1", release.generation, "worker")
-    lanes.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason=f"Refused: {LONG}")
+    lanes.ledger.finish(
+        "a1", release.generation, "worker", Ending("dead", label="dead:refused", reason=f"Refused: {LONG}")
+    )
 
 
 async def every_page_fits(tab: Tab, url: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lane, Lanes
+from rsvpq.lanes import Ending, Item, Lane, Lanes
 from rsvpq.settings import load_settings
 from testbed.processes import WAIT_S, until
 from testbed.simulated_exchange import World
@@ -67,7 +67,9 @@ def kill(lanes: Lanes, item_id: str) -> None:
     generation = int(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item_id}", "generation"))
     lanes.ledger.start(item_id, generation, "a test")
     lanes.ledger.record(item_id, generation, "a test", {"accept": [], "send": "rid:7"}, intent=True)
-    lanes.ledger.finish(item_id, generation, "a test", "dead", label="dead:refused", reason="the server says no")
+    lanes.ledger.finish(
+        item_id, generation, "a test", Ending("dead", label="dead:refused", reason="the server says no")
+    )
     lanes.controls.pause("mailbox", ADELE.name, reason="only the test works here")
 
 

@@ -11,7 +11,7 @@ from celery.exceptions import Retry
 
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.audit.record import Audit, AuditedDecision, Redaction
-from rsvpq.lanes import Lanes, Release
+from rsvpq.lanes import Ending, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.errors import Busy, ExchangeError, MailboxRefused, Refused, Transient
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Sensitivity
@@ -245,7 +245,7 @@ def test_a_replay_adds_no_record(lanes: Lanes) -> None:
         for _ in range(3):
             assert lanes.ledger.record(ITEM, release.generation, "one", journal, intent=intent, step=step) == "ok"
     for _ in range(3):
-        lanes.ledger.finish(ITEM, release.generation, "one", "done", label="done:answered", result="answered")
+        lanes.ledger.finish(ITEM, release.generation, "one", Ending("done", label="done:answered", result="answered"))
     assert len(recorded(lanes)) == 5
 
 
@@ -254,7 +254,9 @@ def test_who_lost_the_lease_adds_no_record(lanes: Lanes, clock: Clock) -> None:
     lanes.ledger.sweep()
     before = recorded(lanes)
     assert lanes.ledger.record(ITEM, 1, "lost", {"send": 1}, intent=True, step="send") == "lost"
-    assert lanes.ledger.finish(ITEM, 1, "lost", "done", label="done:answered", result="answered").state == "lost"
+    assert (
+        lanes.ledger.finish(ITEM, 1, "lost", Ending("done", label="done:answered", result="answered")).state == "lost"
+    )
     assert recorded(lanes) == before
 
 
@@ -344,7 +346,7 @@ def scanned(
     (release,) = lanes.ledger.release()
     lanes.ledger.start(scan.id, release.generation, "one")
     decide(lanes, run, *decided)
-    lanes.ledger.finish(scan.id, release.generation, "one", how, label="scan", reason="x")
+    lanes.ledger.finish(scan.id, release.generation, "one", Ending(how, label="scan", reason="x"))
 
 
 def decisions(lanes: Lanes) -> list[tuple[str, str, str]]:

@@ -6,7 +6,7 @@ Told by the commands that the scripts give, which Redis counts; time would say h
 from collections.abc import Callable
 from typing import Any
 
-from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lane, Lanes
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Ending, Item, Lane, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from tests.support.lanes_with_clock import Clock, offer
 
@@ -34,7 +34,7 @@ def scanned(lanes: Lanes, run: int, seen: int) -> Callable[[], Any]:
             DecisionRecord(f"message-{number}", "[]", "hold", "r", "y") for number in range(first, first + 500)
         )
         lanes.ledger.record_decisions(ADELE, DecisionBatch(scan, decisions, 86_400))
-    return lambda: lanes.ledger.finish(scan, release.generation, "worker", "done", label="done")
+    return lambda: lanes.ledger.finish(scan, release.generation, "worker", Ending("done", label="done"))
 
 
 def test_the_end_of_a_scan_of_which_everything_is_gone(lanes: Lanes) -> None:
@@ -74,7 +74,7 @@ def test_a_release_costs_the_same_beside_a_thousand_servers(lanes: Lanes) -> Non
     assert len(released) == 999, "each server in its turn, though no call looks at all"
     busy = released[0]
     lanes.ledger.start(busy.id, busy.generation, "worker")
-    refilled = lanes.ledger.finish(busy.id, busy.generation, "worker", "done", label="done", release=4).released
+    refilled = lanes.ledger.finish(busy.id, busy.generation, "worker", Ending("done", label="done"), release=4).released
     assert [one.server for one in refilled] == [busy.server], "the slot that was freed is filled at once"
 
 

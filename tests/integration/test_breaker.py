@@ -5,7 +5,7 @@ import re
 import pytest
 from celery.exceptions import Retry
 
-from rsvpq.lanes import Item, Lane, Lanes, Release
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Release
 from rsvpq.mail.errors import Changed, Transient, Unknown, of_server
 from rsvpq.tasks.journal import Outcome
 from rsvpq.tasks.runner import Attempt, Carrier
@@ -20,7 +20,7 @@ def finish(lanes: Lanes, release: Release, how: str = "later", *, fault: bool = 
     """Run one item to its end; the state that it has then."""
     lanes.ledger.start(release.id, release.generation, "worker")  # does nothing if it was started before
     details = {"label": how, "reason": "Transient: GET returned 500", "delay_s": 5.0, "server_fault": fault}
-    return lanes.ledger.finish(release.id, release.generation, "worker", how, **details).state  # type: ignore[arg-type]
+    return lanes.ledger.finish(release.id, release.generation, "worker", Ending(how, **details)).state  # type: ignore[arg-type]
 
 
 def fail(lanes: Lanes, clock: Clock, mailboxes: list[str], *, fault: bool = True) -> list[str]:

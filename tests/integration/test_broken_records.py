@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from producer.dispatcher import Dispatcher
-from rsvpq.lanes import Item, Lane, Lanes, Release, StartResult
+from producer.dispatcher import Dispatcher, Plan
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Release, StartResult
 from tests.support.installation import Installation
 from tests.support.lanes_with_clock import Clock, offer, released
 
@@ -47,7 +47,7 @@ def test_an_item_that_was_evicted_holds_nobody_up_and_is_reported(lanes: Lanes, 
         offer(lanes, "a", "b")
     elif state == "later":
         lanes.ledger.start("a", release.generation, "worker")
-        lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+        lanes.ledger.finish("a", release.generation, "worker", Ending("later", label="later", delay_s=30))
     lanes.namespace.redis.delete("{test}:item:a")
     lanes.namespace.redis.sadd("{test}:mailboxes", "adele")  # as a scan does
     lanes.repair.check_slots()
@@ -101,7 +101,7 @@ def test_a_key_of_another_type_is_set_aside_and_everything_goes_on(lanes: Lanes,
         list(lanes.repair.walk())
         for release in lanes.ledger.release():
             lanes.ledger.start(release.id, release.generation, "worker")
-            lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
+            lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done", remember_s=600))
         offer(lanes, "a", "b")
     assert {lanes.namespace.redis.hget(f"{{test}}:item:{item}", "state") for item in "abc"} == {"done"}
     assert key in named(lanes)
@@ -196,13 +196,13 @@ def test_drafts_that_are_something_else_fail_no_scan_for_good(lanes: Lanes) -> N
 
 def dispatcher_of(lanes: Lanes) -> Dispatcher:
     """One that publishes nowhere."""
-    return Dispatcher(lanes, lambda _: None, lambda _: None, (), lambda: None)
+    return Dispatcher(lanes, lambda _: None, lambda _: None, Plan((), lambda: None))
 
 
 def test_the_dispatcher_goes_on_with_the_others_whatever_one_item_is(lanes: Lanes, clock: Clock) -> None:
     published: list[Release] = []
     dispatcher = Dispatcher(
-        lanes, published.extend, lambda _: None, (), lambda: None, steady=lambda: lanes.time_us() / 1e6
+        lanes, published.extend, lambda _: None, Plan((), lambda: None), steady=lambda: lanes.time_us() / 1e6
     )
     for number in range(30):
         offer(lanes, f"item-{number}", mailbox=f"box-{number}", server=f"mail{1 + number % 2}")
@@ -215,7 +215,7 @@ def test_the_dispatcher_goes_on_with_the_others_whatever_one_item_is(lanes: Lane
         dispatcher.release()
         for release in published:
             lanes.ledger.start(release.id, release.generation, "worker")
-            lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
+            lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done", remember_s=600))
         published.clear()
     done = [
         number for number in range(30) if lanes.namespace.redis.hget(f"{{test}}:item:item-{number}", "state") == "done"

@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, Lanes, Memory
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Memory
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, Settled, Version
 from rsvpq.mail.errors import Busy, ExchangeError, MailboxRefused, Refused, Transient
@@ -209,7 +209,7 @@ def test_what_is_settled_in_a_mailbox_is_kept_for_that_mailbox(lanes: ClockedLan
     begun = Settled("a", "accept", Version(0)).to_text()
     lanes.ledger.record("a", release.generation, "one", {"accept": {}}, intent=True, memory=Memory(begun, "", 60))
     assert lanes.ledger.start("a", release.generation, "one").memory == begun
-    lanes.ledger.finish("a", release.generation, "one", "done", label="done:gone", undone=True)
+    lanes.ledger.finish("a", release.generation, "one", Ending("done", label="done:gone", undone=True))
     settled = Settled.parse(lanes.topics.recall("sales", "budget")[0])
     assert settled is not None
     assert settled.how == TAKEN_AWAY

@@ -18,7 +18,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.audit.log import AuditLog, Filter
 from rsvpq.audit.record import operator
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Ending, Item, Lanes
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.tasks import contract
 from testbed.processes import free_port
@@ -41,7 +41,7 @@ def known(installation: Installation) -> Lanes:
     )
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "worker")
-        lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned")
+        lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done:scanned"))
     return lanes
 
 
@@ -278,7 +278,9 @@ def dead(known: Lanes) -> Lanes:
     (release,) = known.ledger.release()
     known.ledger.start("a1", release.generation, "worker")
     known.ledger.record("a1", release.generation, "worker", {"accept": ["rid:1"]}, intent=True)
-    known.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="MOVE /x returned 403")
+    known.ledger.finish(
+        "a1", release.generation, "worker", Ending("dead", label="dead:refused", reason="MOVE /x returned 403")
+    )
     return known
 
 
@@ -444,7 +446,9 @@ def test_who_had_a_draft_sent_is_in_the_audit(installation: Installation, known:
     installation.rsvpq("drafts", "send", "adele", "rid:1")
     (release,) = known.ledger.release()
     known.ledger.start(release.id, release.generation, "worker")
-    known.ledger.finish(release.id, release.generation, "worker", "done", label="done:answered", result="answered")
+    known.ledger.finish(
+        release.id, release.generation, "worker", Ending("done", label="done:answered", result="answered")
+    )
     action, done = AuditLog(known).read(Filter())
     assert (action["event"], action["step"], action["mailbox"], action["who"]) == (
         "operator",

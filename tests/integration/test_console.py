@@ -22,7 +22,7 @@ from lxml import html
 from rsvpq.audit.log import AuditLog, AuditRecord, Filter
 from rsvpq.console import application, page
 from rsvpq.console.shared import SharedReading
-from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes, ScanTotals
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Ending, Item, Lanes, ScanTotals
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.settings.console import ConsoleSettings
 from rsvpq.settings.logins import LoginFile
@@ -92,7 +92,7 @@ def finish(lanes: Lanes, how: Literal["done", "dead", "later"], label: str, reas
     lanes.ledger.start(release.id, release.generation, "worker")
     totals = ScanTotals(0, 0, 0) if label == "done:scanned" else None
     lanes.ledger.finish(
-        release.id, release.generation, "worker", how, label=label, reason=reason or label, totals=totals
+        release.id, release.generation, "worker", Ending(how, label=label, reason=reason or label, totals=totals)
     )
     return release.id
 

@@ -10,7 +10,7 @@ import pytest
 from rsvpq import wiring
 from rsvpq.doctor.processes import examine
 from rsvpq.doctor.results import Level, Notes
-from rsvpq.lanes import Lanes, ScanTotals
+from rsvpq.lanes import Ending, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings.revision import Revision
 from rsvpq.tasks import contract
@@ -79,7 +79,7 @@ def test_only_a_scan_of_the_inbox_counts_as_one(installation: Installation, lane
     lanes.ledger.offer_scans([(contract.lane_of(BRUNO), contract.scan_item(BRUNO, "dry", kind))])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", "done", label=f"done:{kind}")
+    lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label=f"done:{kind}"))
     assert covered(installation, lanes).never == 1
     assert lanes.snapshot.mailboxes(["bruno"])["bruno"].scanned_s is None
 

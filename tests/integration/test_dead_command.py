@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lanes, OperatorAction
+from rsvpq.lanes import Ending, Item, Lanes, OperatorAction
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from tests.support.installation import Installation
@@ -22,7 +22,7 @@ def kill(lanes: Lanes, mailbox: Mailbox, item: str, reason: str = "no", **payloa
     lanes.ledger.start(item, release.generation, "worker")
     lanes.ledger.record(item, release.generation, "worker", {"accept": [], "send": "rid:7"}, intent=True, step="send")
     lanes.ledger.finish(
-        item, release.generation, "worker", "dead", label="dead:refused", reason=reason, recorded_reason=reason
+        item, release.generation, "worker", Ending("dead", label="dead:refused", reason=reason, recorded_reason=reason)
     )
 
 
@@ -172,7 +172,7 @@ def test_a_retried_item_is_first_in_its_lane_with_its_journal_and_no_attempt(
     (release,) = graves.ledger.release(1)
     start = graves.ledger.start(release.id, release.generation, "another")
     assert (start.id, start.attempt, start.journal) == ("a1", 1, {"accept": [], "send": "rid:7"})
-    graves.ledger.finish("a1", release.generation, "another", "done", label="done:answered")
+    graves.ledger.finish("a1", release.generation, "another", Ending("done", label="done:answered"))
     assert [dead.id for dead in list(graves.dead_items.all())] == ["n1", "b1"]
 
 
@@ -240,7 +240,7 @@ def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes
     assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     (release,) = graves.ledger.release()
     graves.ledger.start("a1", release.generation, "worker")
-    graves.ledger.finish("a1", release.generation, "worker", "dead", label="dead")
+    graves.ledger.finish("a1", release.generation, "worker", Ending("dead", label="dead"))
     assert graves.dead_items.retry(["a1"], action) == {"a1": "retried"}
     assert state(graves, "a1") == "dead"
     assert graves.snapshot.counts()["retried"] == 1
@@ -252,7 +252,7 @@ def test_a_dead_scan_that_is_retried_is_the_only_scan_of_its_mailbox(installatio
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(scan.id, release.generation, "worker")
-    lanes.ledger.finish(scan.id, release.generation, "worker", "dead", label="dead")
+    lanes.ledger.finish(scan.id, release.generation, "worker", Ending("dead", label="dead"))
     assert lanes.dead_items.retry([scan.id], OperatorAction("a test", "retry")) == {scan.id: "retried"}
     assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "second"))]) == {
         "adele": "scanning"

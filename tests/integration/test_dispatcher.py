@@ -16,10 +16,10 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
-from producer.dispatcher import Dispatcher
+from producer.dispatcher import Dispatcher, Plan
 from producer.schedule import ScheduledScan
 from rsvpq.health.register import register_of
-from rsvpq.lanes import Lane, Lanes, Release
+from rsvpq.lanes import Ending, Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import celery_app, contract
@@ -62,7 +62,11 @@ def sink() -> Sink:
 def dispatcher_of(lanes: Lanes, sink: Sink, schedules: Sequence[ScheduledScan] = ()) -> Dispatcher:
     # On lanes whose clock is turned, that much time has passed.
     return Dispatcher(
-        lanes, sink.publish, sink.trigger, schedules, partial(give_limits, lanes), steady=lambda: lanes.time_us() / 1e6
+        lanes,
+        sink.publish,
+        sink.trigger,
+        Plan(schedules, partial(give_limits, lanes)),
+        steady=lambda: lanes.time_us() / 1e6,
     )
 
 
@@ -113,7 +117,7 @@ def test_an_item_that_waits_for_another_attempt_is_released_when_its_delay_ends(
 ) -> None:
     release = released(lanes, "a")
     lanes.ledger.start("a", release.generation, "worker")
-    lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+    lanes.ledger.finish("a", release.generation, "worker", Ending("later", label="later", delay_s=30))
     dispatcher = dispatcher_of(lanes, sink)
     clock.turn(29)
     dispatcher.release()
@@ -199,7 +203,7 @@ def test_a_trigger_that_cannot_be_sent_does_not_end_the_dispatcher(lanes: Lanes,
         raise OperationalError("the broker is away")
 
     dispatcher = Dispatcher(
-        lanes, sink.publish, trigger, [ScheduledScan(Timetable(LONG_S), "sales")], partial(give_limits, lanes)
+        lanes, sink.publish, trigger, Plan([ScheduledScan(Timetable(LONG_S), "sales")], partial(give_limits, lanes))
     )
     with running(dispatcher):
         until(lambda: triggers, "it tries to trigger")

@@ -10,7 +10,7 @@ import pytest
 from rsvpq import wiring
 from rsvpq.doctor import redis_server as redis_checks
 from rsvpq.doctor.results import PROCESSES, REDIS, SETTINGS, ExitCode, Level, Notes
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Ending, Item, Lanes
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.settings import RedisSettings, load_settings
@@ -72,7 +72,9 @@ def finish(lanes: Lanes, state: Literal["done", "dead", "throttled"], label: str
     """Let the next item end, or wait."""
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", state, label=label, reason=label, delay_s=delay_s)
+    lanes.ledger.finish(
+        release.id, release.generation, "worker", Ending(state, label=label, reason=label, delay_s=delay_s)
+    )
 
 
 def troubles(reported: Diagnosis, group: str) -> list[tuple[str, Level]]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
+from rsvpq.lanes import Ending
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.forecast import Forecast
 from rsvpq.tasks import contract
@@ -238,11 +239,16 @@ def test_a_mailbox_that_is_held_is_said_to_be_held_with_the_reason(installation:
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "a worker")
     lanes.ledger.finish(
-        *(release.id, release.generation, "a worker", "throttled"),
-        label="throttled",
-        hold="mailbox",
-        delay_s=610,
-        recorded_reason="MailboxRefused: SEARCH /adele/Inbox returned 401",
+        release.id,
+        release.generation,
+        "a worker",
+        Ending(
+            "throttled",
+            label="throttled",
+            hold="mailbox",
+            delay_s=610,
+            recorded_reason="MailboxRefused: SEARCH /adele/Inbox returned 401",
+        ),
     )
     asked = Asked(installation, redis, "explain", "adele")
     asked.findings.offered({"adele": "scanning"})

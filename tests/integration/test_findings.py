@@ -12,7 +12,7 @@ from producer.offer import offer_scans
 from rsvpq.audit.record import Audit, Redaction
 from rsvpq.cli import follow as following
 from rsvpq.cli.follow import Following
-from rsvpq.lanes import Item, Lanes
+from rsvpq.lanes import Ending, Item, Lanes
 from rsvpq.lanes.run_results import KEPT_S, Ended, RunResults, ScansOffered, Triggered
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops.forecast import Forecast
@@ -60,7 +60,7 @@ def end_scan(lanes: Lanes, how: str, reason: str) -> None:
     """Start the one scan that is released, and end it."""
     (released,) = lanes.ledger.release()
     lanes.ledger.start(released.id, released.generation, "me")
-    lanes.ledger.finish(released.id, released.generation, "me", how, label=how, reason=reason)  # type: ignore[arg-type]
+    lanes.ledger.finish(released.id, released.generation, "me", Ending(how, label=how, reason=reason))  # type: ignore[arg-type]
 
 
 def test_what_was_reported_in_many_entries_is_read_as_one(findings: RunResults, redis: Redis) -> None:
@@ -178,11 +178,10 @@ def hold(lanes: Lanes, scope: Literal["mailbox", "server"], delay_s: float) -> N
     (released,) = lanes.ledger.release()
     lanes.ledger.start(released.id, released.generation, "me")
     lanes.ledger.finish(
-        *(released.id, released.generation, "me", "throttled"),
-        label="throttled",
-        hold=scope,
-        delay_s=delay_s,
-        recorded_reason="MailboxRefused: 401",
+        released.id,
+        released.generation,
+        "me",
+        Ending("throttled", label="throttled", hold=scope, delay_s=delay_s, recorded_reason="MailboxRefused: 401"),
     )
 
 

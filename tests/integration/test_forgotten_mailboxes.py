@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from producer.dispatcher import Dispatcher
-from rsvpq.lanes import Item, Lanes, ScanTotals
+from producer.dispatcher import Dispatcher, Plan
+from rsvpq.lanes import Ending, Item, Lanes, ScanTotals
 from rsvpq.lanes.repair import UNLISTED_KEPT_S
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
@@ -66,7 +66,7 @@ def has_dead(lanes: Lanes) -> None:
     has_waiting(lanes)
     (release,) = lanes.ledger.release()
     lanes.ledger.start("a1", release.generation, "worker")
-    lanes.ledger.finish("a1", release.generation, "worker", "dead", label="dead:refused", reason="no")
+    lanes.ledger.finish("a1", release.generation, "worker", Ending("dead", label="dead:refused", reason="no"))
 
 
 def is_at_work(lanes: Lanes) -> None:
@@ -111,7 +111,7 @@ def test_without_a_list_nothing_is_forgotten(lanes: Lanes, clock: Clock) -> None
 
 def test_the_dispatcher_does_it_by_the_list(lanes: Lanes, clock: Clock) -> None:
     clock.turn(UNLISTED_KEPT_S)
-    Dispatcher(lanes, lambda _: None, lambda _: None, (), lambda: None, listed=lambda: LISTED).sweep()
+    Dispatcher(lanes, lambda _: None, lambda _: None, Plan((), lambda: None, lambda: LISTED)).sweep()
     assert lanes.snapshot.known() == LISTED
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, Release, Scope
+from rsvpq.lanes import Ending, Item, Lane, Lanes, OperatorAction, Release, Scope
 from rsvpq.lanes.limits import Limits, Rate
 from tests.support.examples import examples
 from tests.support.lane_model import FINAL, How, LaneModel, Leaving, Pace, Party
@@ -446,11 +446,18 @@ class LaneMachine(RuleBasedStateMachine):
         # What is left alone is so by a policy, and for a person or not, which follow from the item.
         leaving = Leaving(LONGEST, DISPUTED, ("strict", "lax")[generation % 2], on_hold=len(item) % 2 == 0)
         state = self.model.finish(item, generation, owner, how, self.now, delay=delay, hold=hold, leaving=leaving)
-        answer = self.lanes.ledger.finish(
-            item, generation, owner, how, label=how, delay_s=delay / S, remember_s=600, hold=hold, release=most,
-            longest_s=LONGEST / S, disputed_s=DISPUTED / S, policy=leaving.policy,
+        ending = Ending(
+            how,
+            label=how,
+            delay_s=delay / S,
+            remember_s=600,
+            hold=hold,
+            longest_s=LONGEST / S,
+            disputed_s=DISPUTED / S,
+            policy=leaving.policy,
             on_hold="a reason" if leaving.on_hold else "",
-        )  # fmt: skip
+        )
+        answer = self.lanes.ledger.finish(item, generation, owner, ending, release=most)
         assert answer.state == state
         self._publish(answer.released, most)
 

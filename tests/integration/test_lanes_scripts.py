@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from rsvpq.audit.log import AuditLog, Filter
-from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, Scope, StartResult
+from rsvpq.lanes import Ending, Item, Lane, Lanes, OperatorAction, Scope, StartResult
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.scripts import SCRIPTS, SHARED
 from tests.support.lane_client import ClockedLanes
@@ -113,7 +113,7 @@ def test_scripts_that_the_server_forgot_are_loaded_again(redis: Redis, lanes: Cl
     forget()
     assert lanes.ledger.record(scan.id, scan.generation, "one", {}, intent=True) == "ok"
     forget()
-    assert lanes.ledger.finish(scan.id, scan.generation, "one", "done", label="done").state == "done"
+    assert lanes.ledger.finish(scan.id, scan.generation, "one", Ending("done", label="done")).state == "done"
     forget()
     lanes.controls.pause("all", reason="a test")
     forget()
@@ -149,7 +149,7 @@ def test_a_pause_stops_the_next_effect_of_a_running_item_but_not_its_journal(
     lanes.controls.pause(scope, name, reason="a test")
     assert lanes.ledger.record(release.id, release.generation, "one", {"step": 1}, intent=True) == "held"
     assert lanes.ledger.record(release.id, release.generation, "one", {"step": 2}, intent=False) == "ok"
-    assert lanes.ledger.finish(release.id, release.generation, "one", "held", label="held").state == "pending"
+    assert lanes.ledger.finish(release.id, release.generation, "one", Ending("held", label="held")).state == "pending"
 
 
 def test_an_offer_into_an_idle_lane_is_released_in_the_same_call(lanes: ClockedLanes) -> None:
@@ -197,7 +197,7 @@ def test_a_done_item_is_remembered_for_its_time_and_then_forgotten(redis: Redis,
     key = f"{{rsvpq}}:item:{release.id}"
     lanes.ledger.start(release.id, release.generation, "one")
     before, _ = redis.time()
-    lanes.ledger.finish(release.id, release.generation, "one", "done", label="done", remember_s=600)
+    lanes.ledger.finish(release.id, release.generation, "one", Ending("done", label="done", remember_s=600))
     assert before + 600 <= redis.expiretime(key) <= redis.time()[0] + 601
     assert lanes.fill(ADELE, 1, release=1) == ()
     assert lanes.ledger.start(release.id, release.generation, "again").result is StartResult.FINAL
@@ -209,7 +209,9 @@ def test_a_done_item_is_remembered_for_its_time_and_then_forgotten(redis: Redis,
 def test_a_dead_item_is_remembered_until_an_operator_decides(redis: Redis, lanes: ClockedLanes) -> None:
     [release] = lanes.fill(ADELE, 1, release=1)
     lanes.ledger.start(release.id, release.generation, "one")
-    lanes.ledger.finish(release.id, release.generation, "one", "dead", label="dead:gone", reason="gone", remember_s=1)
+    lanes.ledger.finish(
+        release.id, release.generation, "one", Ending("dead", label="dead:gone", reason="gone", remember_s=1)
+    )
     assert redis.ttl(f"{{rsvpq}}:item:{release.id}") == -1
     assert [(dead.id, dead.reason) for dead in list(lanes.dead_items.all())] == [(release.id, "gone")]
 
@@ -219,7 +221,7 @@ def test_without_a_clock_of_a_test_redis_own_clock_decides(redis: Redis) -> None
     lanes = Lanes(redis)
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "one")
-        lanes.ledger.finish(release.id, release.generation, "one", "done", label="done")
+        lanes.ledger.finish(release.id, release.generation, "one", Ending("done", label="done"))
     now_s, _ = redis.time()
     waits_until_us = lanes.namespace.redis.zscore("{rsvpq}:wait", "adele")
     assert 3590 < waits_until_us / 1e6 - now_s < 3601

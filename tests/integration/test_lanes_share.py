@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, StartResult
+from rsvpq.lanes import Ending, Item, Lane, StartResult
 from tests.support.lane_client import AMPLE, ClockedLanes, S
 
 SLOW = [Lane(f"slow-{number}", "slow") for number in range(40)]
@@ -115,7 +115,9 @@ def test_whatever_becomes_of_an_item_its_place_is_free_again(lanes: SharedLanes,
     first, second, third, fourth = (one for one in lanes.ledger.release() if one.server == "slow")
     lanes.answer(first)
     lanes.ledger.start(second.id, second.generation, "two")
-    lanes.ledger.finish(second.id, second.generation, "two", "throttled", label="throttled", hold="mailbox", delay_s=60)
+    lanes.ledger.finish(
+        second.id, second.generation, "two", Ending("throttled", label="throttled", hold="mailbox", delay_s=60)
+    )
     lanes.controls.pause("mailbox", third.mailbox, reason="a test")
     assert lanes.ledger.start(third.id, third.generation, "three").result is StartResult.HELD
     assert lanes.released()["slow"] == 3

@@ -8,7 +8,7 @@ import pytest
 
 from rsvpq.http import auth
 from rsvpq.http.server import Server
-from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lanes
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Ending, Item, Lanes
 from rsvpq.mail.errors import Unsupported
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.policy import Action, Decision, Left, Policy, Reason, Rule
@@ -137,7 +137,7 @@ def test_it_begins_anew_with_all_its_attempts_and_the_same_row_in_flower(
     (release,) = lanes.ledger.release()
     start = lanes.ledger.start("a", release.generation, "worker")
     assert (release.id, release.generation, start.attempt, start.journal) == ("a", 2, 1, {})
-    lanes.ledger.finish("a", release.generation, "worker", "done", label="done:answered")
+    lanes.ledger.finish("a", release.generation, "worker", Ending("done", label="done:answered"))
     assert not scan_offers(lanes, policy="another one")
 
 
@@ -229,7 +229,9 @@ def finish_scan(lanes: Lanes) -> str:
     """A scan from its release to its end; its id."""
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned", result="scanned")
+    lanes.ledger.finish(
+        release.id, release.generation, "worker", Ending("done", label="done:scanned", result="scanned")
+    )
     return release.id
 
 
@@ -265,7 +267,7 @@ def test_what_a_worker_leaves_alone_while_a_scan_goes_on_is_not_forgotten_at_its
 
     Carrier(lanes, lambda _: None, 1, 2, remember_s=3600).carry("a", release.generation, work)
     lanes.ledger.start(later.id, 1, "worker")
-    lanes.ledger.finish(later.id, 1, "worker", "done", label="done:scanned", result="scanned")
+    lanes.ledger.finish(later.id, 1, "worker", Ending("done", label="done:scanned", result="scanned"))
     assert ledger(lanes, "a")["state"] == "left"
     assert on_hold(lanes) == {"calendar-unknown": 1}
 

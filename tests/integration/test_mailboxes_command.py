@@ -12,7 +12,7 @@ import pytest
 from celery.exceptions import Retry
 
 from rsvpq.audit.record import Audit, Redaction
-from rsvpq.lanes import Item, Lanes, ScanTotals
+from rsvpq.lanes import Ending, Item, Lanes, ScanTotals
 from rsvpq.mail.errors import Busy, ExchangeError, Gone, LoginRefused, MailboxRefused, NoRights, Refused, Transient
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import open_context
@@ -128,7 +128,7 @@ def end_what_waits(lanes: Lanes) -> None:
         lanes.namespace.redis.zadd(later, {item: 0})
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "a test")
-        lanes.ledger.finish(release.id, release.generation, "a test", "done", label="done:scanned", totals=WELL)
+        lanes.ledger.finish(release.id, release.generation, "a test", Ending("done", label="done:scanned", totals=WELL))
 
 
 def test_a_row_has_the_reason_how_long_it_is_held_and_what_to_do(installation: Installation, lanes: Lanes) -> None:
@@ -155,11 +155,12 @@ def test_a_hold_that_a_message_has_set_is_shown_and_ends(installation: Installat
     (release,) = lanes.ledger.release()
     lanes.ledger.start("a1", release.generation, "a test")
     lanes.ledger.finish(
-        *("a1", release.generation, "a test", "throttled"),
-        label="throttled",
-        hold="mailbox",
-        delay_s=90,
-        recorded_reason="Busy: the list is being read",
+        "a1",
+        release.generation,
+        "a test",
+        Ending(
+            "throttled", label="throttled", hold="mailbox", delay_s=90, recorded_reason="Busy: the list is being read"
+        ),
     )
     (row,) = examined(installation)["rows"]
     assert row["states"] == ["held"]
@@ -178,11 +179,10 @@ def test_after_a_resume_the_scan_of_the_mailbox_is_tried_at_once(installation: I
         (release,) = lanes.ledger.release()
         lanes.ledger.start(release.id, release.generation, "a test")
         lanes.ledger.finish(
-            *(release.id, release.generation, "a test", "throttled"),
-            label="throttled",
-            hold="mailbox",
-            delay_s=600,
-            recorded_reason="MailboxRefused: 401",
+            release.id,
+            release.generation,
+            "a test",
+            Ending("throttled", label="throttled", hold="mailbox", delay_s=600, recorded_reason="MailboxRefused: 401"),
         )
 
 
@@ -240,7 +240,7 @@ def test_a_mailbox_with_dead_items_is_not_well_until_they_are_settled(installati
         (release,) = lanes.ledger.release()
         lanes.ledger.start(item, release.generation, "a test")
         reason = f"Refused: {item} returned 403"
-        lanes.ledger.finish(item, release.generation, "a test", "dead", label="dead", reason=reason)
+        lanes.ledger.finish(item, release.generation, "a test", Ending("dead", label="dead", reason=reason))
     found = examined(installation)
     assert (states(found), found["states"]) == ({"o'neil": ["dead"]}, {"dead": 1})
     (symptom,) = found["rows"][0]["symptoms"]
@@ -378,7 +378,7 @@ def test_show_has_the_states_the_last_scan_and_the_lane(installation: Installati
         offer(lanes, mailbox, item)
         (release,) = lanes.ledger.release()
         lanes.ledger.start(item, release.generation, "a test")
-        lanes.ledger.finish(item, release.generation, "a test", "later", label="later", delay_s=60)
+        lanes.ledger.finish(item, release.generation, "a test", Ending("later", label="later", delay_s=60))
     offer(lanes, ADELE, "a1")
     found = json.loads(installation.rsvpq("mailboxes", "show", "adele", "--json").stdout)
     assert (found["states"], found["last_scan"]) == (

@@ -14,7 +14,7 @@ import pytest
 import requests
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, ScanTotals
+from rsvpq.lanes import Ending, Item, Lanes, ScanTotals
 from rsvpq.lanes.limits import Rate
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
@@ -59,7 +59,7 @@ def finish(lanes: Lanes, how: Literal["done", "dead", "left", "throttled"], labe
     """Let the next item end, or wait."""
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", how, label=label, reason=label, **more)
+    lanes.ledger.finish(release.id, release.generation, "worker", Ending(how, label=label, reason=label, **more))
 
 
 def of(installation: Installation) -> Scrape:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from producer.dispatcher import Dispatcher
+from producer.dispatcher import Dispatcher, Plan
 from producer.schedule import ScheduledScan, due_scans
-from rsvpq.lanes import Item, Lane, Lanes, Release
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Release
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.timetable import Timetable
 from tests.support.lanes_with_clock import Clock, hold, offer, released
@@ -18,7 +18,7 @@ def answer(lanes: Lanes) -> int:
     while releases := lanes.ledger.release():
         for release in releases:
             lanes.ledger.start(release.id, release.generation, "worker")
-            lanes.ledger.finish(release.id, release.generation, "worker", "done", label="done", remember_s=600)
+            lanes.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done", remember_s=600))
             done += 1
     return done
 
@@ -89,7 +89,7 @@ def test_a_pace_does_not_wait_for_the_old_time_when_the_clock_goes_back(lanes: L
 def test_a_delay_and_a_lease_end_in_their_time_when_the_clock_goes_back(lanes: Lanes, clock: Clock) -> None:
     release = released(lanes, "a")
     lanes.ledger.start("a", release.generation, "worker")
-    lanes.ledger.finish("a", release.generation, "worker", "later", label="later", delay_s=30)
+    lanes.ledger.finish("a", release.generation, "worker", Ending("later", label="later", delay_s=30))
     lost = released(lanes, "b", mailbox="bruno")
     lanes.ledger.start("b", lost.generation, "worker")
     clock.turn(-HOUR)
@@ -104,7 +104,9 @@ def test_a_delay_and_a_lease_end_in_their_time_when_the_clock_goes_back(lanes: L
 def test_what_was_left_alone_is_looked_at_when_the_clock_has_gone_back(lanes: Lanes, clock: Clock) -> None:
     release = released(lanes, "a")
     lanes.ledger.start("a", release.generation, "worker")
-    lanes.ledger.finish("a", release.generation, "worker", "left", label="left", delay_s=60, longest_s=600, policy="p")
+    lanes.ledger.finish(
+        "a", release.generation, "worker", Ending("left", label="left", delay_s=60, longest_s=600, policy="p")
+    )
     adele, item = Lane("adele", "mail1"), Item("a", "answer", "answer", {"kind": "request"})
     assert lanes.ledger.offer(adele, [item], policy="p").new == 0
     clock.turn(-HOUR)
@@ -115,7 +117,7 @@ def test_no_lease_ends_because_the_clock_was_put_forward(lanes: Lanes, clock: Cl
     """A worker that is in the middle of a command must not get a companion."""
     steady = [0.0]
     published: list[Release] = []
-    dispatcher = Dispatcher(lanes, published.extend, lambda _: None, (), lambda: None, steady=lambda: steady[0])
+    dispatcher = Dispatcher(lanes, published.extend, lambda _: None, Plan((), lambda: None), steady=lambda: steady[0])
     release = released(lanes, "a")
     lanes.ledger.start("a", release.generation, "worker")
     dispatcher.sweep()

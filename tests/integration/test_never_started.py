@@ -7,7 +7,7 @@ used to get it back at the head each time.
 from collections.abc import Iterable
 from typing import Any
 
-from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, Release
+from rsvpq.lanes import Ending, Item, Lane, Lanes, OperatorAction, Release
 from tests.support.lane_client import ClockedLanes, S
 from tests.support.lanes_with_clock import Clock, ledger, offer
 
@@ -22,7 +22,9 @@ def names(releases: Iterable[Release]) -> list[str]:
 def work_off(lanes: Lanes, item_id: str) -> None:
     """A worker takes it, and is done."""
     lanes.ledger.start(item_id, int(ledger(lanes, item_id)["generation"]), "worker")
-    lanes.ledger.finish(item_id, int(ledger(lanes, item_id)["generation"]), "worker", "done", label="done:answered")
+    lanes.ledger.finish(
+        item_id, int(ledger(lanes, item_id)["generation"]), "worker", Ending("done", label="done:answered")
+    )
 
 
 def test_what_is_refused_each_time_is_dead_after_as_many_times_as_there_are_attempts(lanes: Lanes) -> None:
@@ -132,7 +134,7 @@ def test_a_start_in_between_begins_the_count_anew(lanes: Lanes, clock: Clock) ->
         assert lanes.ledger.sweep() == (1, 0)
         (release,) = lanes.ledger.release()
         lanes.ledger.start("a", release.generation, "worker")
-        lanes.ledger.finish("a", release.generation, "worker", "throttled", label="throttled", delay_s=1)
+        lanes.ledger.finish("a", release.generation, "worker", Ending("throttled", label="throttled", delay_s=1))
         clock.turn(1)
 
 

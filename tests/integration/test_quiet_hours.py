@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from producer.schedule import ScheduledScan, due_scans, keep_quiet
-from rsvpq.lanes import Lane, Lanes, StartResult
+from rsvpq.lanes import Ending, Lane, Lanes, StartResult
 from rsvpq.timetable import QuietHours, Timetable
 from tests.support.installation import Installation, report_processes
 from tests.support.lanes_with_clock import Clock, offer
@@ -74,7 +74,7 @@ def test_what_was_released_does_not_start_and_what_has_started_is_finished(
     rest(lanes, clock, group)
     assert lanes.ledger.start("bruno", 1, "other").result is StartResult.HELD
     assert lanes.ledger.record("adele", 1, "worker", {"send": 1}, intent=True, step="send") == "ok"
-    finish = lanes.ledger.finish("adele", 1, "worker", "done", label="done:answered", release=4)
+    finish = lanes.ledger.finish("adele", 1, "worker", Ending("done", label="done:answered"), release=4)
     assert (finish.state, finish.released) == ("done", ())
 
 

@@ -12,7 +12,7 @@ import pytest
 from celery.exceptions import Retry
 from redis import Redis
 
-from rsvpq.lanes import Item, Lanes, Memory, Release, Start, StartResult
+from rsvpq.lanes import Ending, Item, Lanes, Memory, Release, Start, StartResult
 from rsvpq.mail.drafts import unsent_answers
 from rsvpq.mail.editions import TAKEN_AWAY, MeetingKey, Settled, Version, organizer_of
 from rsvpq.mail.errors import Unsettled
@@ -80,7 +80,7 @@ def intends(lanes: Lanes, release: Release, text: str, before: str = "") -> str:
 
 def finished(lanes: Lanes, release: Release) -> None:
     """The end of an item of which nothing came."""
-    lanes.ledger.finish(release.id, release.generation, release.id, "done", label="done:gone", undone=True)
+    lanes.ledger.finish(release.id, release.generation, release.id, Ending("done", label="done:gone", undone=True))
 
 
 def test_what_settles_a_topic_is_known_to_whoever_comes_next(lanes: ClockedLanes) -> None:

@@ -7,7 +7,7 @@ from unittest.mock import ANY  # equal to everything, and no mock
 import pytest
 from redis import Redis
 
-from rsvpq.lanes import Item, Lane, Lanes, OperatorAction, ScanTotals
+from rsvpq.lanes import Ending, Item, Lane, Lanes, OperatorAction, ScanTotals
 from rsvpq.lanes.limits import Limits, Rate
 from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.mail.messages import Mailbox
@@ -35,10 +35,10 @@ def now(redis: Redis) -> Lanes:
     for release in lanes.ledger.release():
         lanes.ledger.start(release.id, release.generation, "worker")
         lanes.ledger.finish(
-            *(release.id, release.generation, "worker", "done"),
-            label="done:scanned",
-            counts={"scan:offered": 2},
-            totals=ScanTotals(2, 0, 0),
+            release.id,
+            release.generation,
+            "worker",
+            Ending("done", label="done:scanned", counts={"scan:offered": 2}, totals=ScanTotals(2, 0, 0)),
         )
     return lanes
 
@@ -73,7 +73,7 @@ def test_items_that_wait_and_items_that_died_are_counted(now: Lanes, how: str, l
     offer(now, "a1", mailbox="adele")
     (release,) = now.ledger.release()
     now.ledger.start("a1", release.generation, "worker")
-    now.ledger.finish("a1", release.generation, "worker", how, label=how, delay_s=60)  # type: ignore[arg-type]
+    now.ledger.finish("a1", release.generation, "worker", Ending(how, label=how, delay_s=60))  # type: ignore[arg-type]
     status = now.snapshot.status()
     assert (status.later, status.dead, status.unfinished) == (later, dead, later)
     assert (status.servers["mail1"].later, status.servers["mail1"].dead) == (later, dead)
@@ -194,7 +194,7 @@ def test_dead_items_are_listed_with_their_reason_the_newest_first(now: Lanes) ->
         (release,) = now.ledger.release()
         now.ledger.start(name, release.generation, "worker")
         now.ledger.record(name, release.generation, "worker", {"accept": []}, intent=True)
-        now.ledger.finish(name, release.generation, "worker", "dead", label="dead:refused", reason=f"no {name}")
+        now.ledger.finish(name, release.generation, "worker", Ending("dead", label="dead:refused", reason=f"no {name}"))
     assert [(dead.id, dead.reason, dead.journal) for dead in list(now.dead_items.all())] == [
         ("second", "no second", {"accept": []}),
         ("first", "no first", {"accept": []}),
@@ -232,7 +232,7 @@ def finish(lanes: Lanes, item: str, how: str = "done", **details: Any) -> None:
     generation = int(lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{item}", "generation"))
     lanes.ledger.start(item, generation, "worker")
     details = {"label": f"{how}:answered", "result": "answered", **details}
-    lanes.ledger.finish(item, generation, "worker", how, **details)  # type: ignore[arg-type]
+    lanes.ledger.finish(item, generation, "worker", Ending(how, **details))  # type: ignore[arg-type]
 
 
 def test_the_lag_is_the_age_of_the_oldest_message_that_has_not_ended(turned: Lanes, clock: Clock) -> None:
@@ -316,7 +316,7 @@ def scan(lanes: Lanes, mailbox: Mailbox, run: str, skipped: dict[str, int]) -> N
     (release,) = lanes.ledger.release()
     lanes.ledger.start(item.id, release.generation, "worker")
     totals = ScanTotals(sum(skipped.values()), 0, 0, skipped)
-    lanes.ledger.finish(item.id, release.generation, "worker", "done", label="done:scanned", totals=totals)
+    lanes.ledger.finish(item.id, release.generation, "worker", Ending("done", label="done:scanned", totals=totals))
 
 
 def test_a_message_that_each_scan_leaves_alone_is_counted_once(now: Lanes) -> None:

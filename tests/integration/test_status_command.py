@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from rsvpq.lanes import Item, Lanes, ScanTotals
+from rsvpq.lanes import Ending, Item, Lanes, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.tasks import contract
 from testbed.processes import WAIT_S, until
@@ -30,7 +30,7 @@ def lanes(installation: Installation) -> Lanes:
     (release,) = known.ledger.release()
     known.ledger.start(release.id, release.generation, "worker")
     known.ledger.finish(
-        release.id, release.generation, "worker", "done", label="done:scanned", totals=ScanTotals(2, 0, 0)
+        release.id, release.generation, "worker", Ending("done", label="done:scanned", totals=ScanTotals(2, 0, 0))
     )
     offer(known, "a1", "a2")
     known.controls.pause("server", "mail2", reason="new disks")
@@ -189,7 +189,7 @@ def test_the_status_of_a_group_is_that_of_its_mailboxes(installation: Installati
     lanes.ledger.offer_scans([(contract.lane_of(neil), contract.scan_item(neil, "first"))])
     (release,) = lanes.ledger.release()  # of adele, as mail2 is paused
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", "dead", label="dead", reason="no")
+    lanes.ledger.finish(release.id, release.generation, "worker", Ending("dead", label="dead", reason="no"))
     names = ("mailboxes", "pending", "dead")
     for group, server, figures in (("sales", "mail1", (1, 1, 1)), ("legal", "mail2", (1, 1, 0))):
         now = json.loads(installation.rsvpq("status", "--group", group, "--json").stdout)

@@ -11,7 +11,7 @@ from redis import Redis
 from rsvpq import wiring
 from rsvpq.audit.record import AuditedDecision
 from rsvpq.cli.dry_run_forms import FORMS
-from rsvpq.lanes import Item
+from rsvpq.lanes import Ending, Item
 from rsvpq.mail.messages import ItemRef, Kind, Mailbox, MeetingMessage, Verdict
 from rsvpq.ops.forecast import Forecast
 from rsvpq.tasks import celery_app, contract
@@ -51,7 +51,7 @@ def audited(installation: Installation) -> Installation:
     app.close()
     assert lanes.ledger.start(item.id, release.generation, "owner").result == "run"
     lanes.ledger.finish(
-        item.id, release.generation, "owner", "dead", label="dead:refused", reason=f"Refused: {SUBJECT}"
+        item.id, release.generation, "owner", Ending("dead", label="dead:refused", reason=f"Refused: {SUBJECT}")
     )
     lanes.drafts.replace("adele", [draft.to_payload()])
     lanes.controls.pause("mailbox", "adele", reason=SUBJECT)

@@ -6,8 +6,8 @@ from typing import Any
 
 from redis import Redis
 
-from producer.dispatcher import Dispatcher
-from rsvpq.lanes import DecisionBatch, DecisionRecord, Item, Lane, Lanes, Memory, Release, StartResult
+from producer.dispatcher import Dispatcher, Plan
+from rsvpq.lanes import DecisionBatch, DecisionRecord, Ending, Item, Lane, Lanes, Memory, Release, StartResult
 from rsvpq.lanes.limits import Limits, Rate
 from tests.support.lanes_with_clock import Clock
 
@@ -38,7 +38,7 @@ class BreakableLanes:
         self.ended: dict[str, int] = {}
         self.runs = 0
         self.dispatcher = Dispatcher(
-            self.lanes, self._publish, lambda _: None, (), self._configure, steady=lambda: self.clock.us / 1e6
+            self.lanes, self._publish, lambda _: None, Plan((), self._configure), steady=lambda: self.clock.us / 1e6
         )
         self._configure()
 
@@ -121,10 +121,8 @@ class BreakableLanes:
     def end(self, delivery: Delivery, how: Any = "done") -> str:
         """Finish an item."""
         self.running.remove(delivery)
-        finish = self.lanes.ledger.finish(
-            delivery.item, delivery.generation, delivery.owner, how,
-            label=how, reason="a reason", delay_s=30, remember_s=86_400, release=2, longest_s=600, policy="p",
-        )  # fmt: skip
+        ending = Ending(how, label=how, reason="a reason", delay_s=30, remember_s=86_400, longest_s=600, policy="p")
+        finish = self.lanes.ledger.finish(delivery.item, delivery.generation, delivery.owner, ending, release=2)
         self._publish(finish.released)
         if finish.state == "done":
             self.ended[delivery.item] = self.ended.get(delivery.item, 0) + 1

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from redis import Redis
 
-from rsvpq.lanes import Lanes, StartResult
+from rsvpq.lanes import Ending, Lanes, StartResult
 from testbed.processes import RUN_S
 
 #: Where what is released waits for a worker, as in a broker.
@@ -75,7 +75,7 @@ def _run(redis: Redis, lanes: Lanes, item: str, generation: int) -> list[Stint]:
     for step in (1, 2):
         lanes.ledger.record(item, generation, owner, {"step": step}, intent=False)
     ended = time.monotonic_ns()
-    finish = lanes.ledger.finish(item, generation, owner, "done", label="done", remember_s=600, release=1)
+    finish = lanes.ledger.finish(item, generation, owner, Ending("done", label="done", remember_s=600), release=1)
     publish(redis, lanes, [(release.id, release.generation) for release in finish.released])
     return [Stint(item, start.mailbox, start.server, started, charged, ended, finish.state)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rsvpq.lanes import Item, Lane, Lanes, Release, StartResult
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Release, StartResult
 from rsvpq.lanes.limits import Limits, Rate
 
 S = 1_000_000
@@ -43,7 +43,7 @@ class ClockedLanes(Lanes):
         owner = f"delivery of {release.id}"
         assert self.ledger.start(release.id, release.generation, owner).result is StartResult.RUN
         finish = self.ledger.finish(
-            release.id, release.generation, owner, "done", label="done", remember_s=600, release=refill
+            release.id, release.generation, owner, Ending("done", label="done", remember_s=600), release=refill
         )
         assert finish.state == "done"
         return finish.released

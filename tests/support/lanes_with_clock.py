@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rsvpq.lanes import Item, Lane, Lanes, Release
+from rsvpq.lanes import Ending, Item, Lane, Lanes, Release
 
 
 @dataclass(slots=True)
@@ -47,7 +47,10 @@ def hold(
     release = released(lanes, item, mailbox=mailbox)
     lanes.ledger.start(item, release.generation, "worker")
     lanes.ledger.finish(
-        *(item, release.generation, "worker", "throttled"), label="throttled", reason=why, delay_s=delay_s, hold=scope
+        item,
+        release.generation,
+        "worker",
+        Ending("throttled", label="throttled", reason=why, delay_s=delay_s, hold=scope),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rsvpq.lanes import Item, Lanes, Release, ScanTotals
+from rsvpq.lanes import Ending, Item, Lanes, Release, ScanTotals
 from rsvpq.mail.messages import Mailbox
 from rsvpq.metrics.troubles import Severity
 from rsvpq.tasks import contract
@@ -34,7 +34,7 @@ def healthy(installation: Installation, *queues: str, ago_s: float = 0) -> Lanes
     (release,) = then.ledger.release()
     then.ledger.start(release.id, release.generation, "worker")
     totals = ScanTotals(4, 0, 0, {"too-old": 3})
-    then.ledger.finish(release.id, release.generation, "worker", "done", label="done:scanned", totals=totals)
+    then.ledger.finish(release.id, release.generation, "worker", Ending("done", label="done:scanned", totals=totals))
     report_processes(now, *(queues or ("scan", "answer")))
     return now
 
@@ -57,7 +57,9 @@ def dead(installation: Installation) -> Lanes:
     lanes.ledger.offer(contract.lane_of(ADELE), [item])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
-    lanes.ledger.finish(release.id, release.generation, "worker", "dead", label="dead:refused", reason="refused")
+    lanes.ledger.finish(
+        release.id, release.generation, "worker", Ending("dead", label="dead:refused", reason="refused")
+    )
     return lanes
 
 
@@ -126,11 +128,10 @@ def server_is_held(installation: Installation, seconds: float = 3600) -> None:
     lanes = healthy(installation)
     release = _started(lanes, "held")
     lanes.ledger.finish(
-        *(release.id, release.generation, "worker", "throttled"),
-        label="throttled",
-        reason="Busy: 503",
-        delay_s=seconds,
-        hold="server",
+        release.id,
+        release.generation,
+        "worker",
+        Ending("throttled", label="throttled", reason="Busy: 503", delay_s=seconds, hold="server"),
     )
 
 
@@ -145,12 +146,10 @@ def waits_for_a_person(installation: Installation) -> None:
     lanes = installation.lanes()
     release = _started(lanes, "asks")
     lanes.ledger.finish(
-        *(release.id, release.generation, "worker", "left"),
-        label="done:left",
-        reason="conflict",
-        on_hold="conflict",
-        delay_s=3600,
-        remember_s=7200,
+        release.id,
+        release.generation,
+        "worker",
+        Ending("left", label="done:left", reason="conflict", on_hold="conflict", delay_s=3600, remember_s=7200),
     )
 
 
