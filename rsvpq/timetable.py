@@ -1,61 +1,41 @@
 """When scheduled scans are due, and when mailboxes rest: intervals, cron expressions, quiet hours.
 
-Plain values and pure functions; times are aware. Everything about local time, also when the clocks change, is computed
-by cronsim, which does as Debian's cron does: what has a fixed time runs once a day, also on the day on which that time
-comes twice or not at all; what has ``*`` for its minutes or hours goes on at an even pace.
+Plain values and pure functions; times are aware. What local times mean, also when the clocks change, is in
+:mod:`rsvpq.local_times`.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count, islice
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
+from rsvpq.local_times import first_moment, moments_after, moments_before
 
 #: A stretch of time: its first moment, and the first one after it.
 Window = tuple[datetime, datetime]
 
 #: For how long a run is made up for that nobody was there to trigger.
 MADE_UP_WITHIN = timedelta(hours=1)
-_QUIET = re.compile(r"\s*(\d\d):(\d\d)\s*-\s*(\d\d):(\d\d)\s*", re.ASCII)
+_QUIET = re.compile(r"\s*(\d\d:\d\d)\s*-\s*(\d\d:\d\d)\s*", re.ASCII)
 _DAY = timedelta(days=1)
 _TICK = timedelta(microseconds=1)
-#: No clock is put forward or back by more.
-_CLOCK_CHANGE = timedelta(hours=3)
 #: Seconds between two processes that look at the clock at about the same time.
 _AT_ONCE_S = 60
 #: The most quiet hours that are passed over in search of a run.
 _MOST_PASSED = 400
 
 
-def check_cron(expression: str) -> str:
-    """Return a cron expression of five fields.
-
-    :raises ValueError: it is none, or there is no time that it names.
-    """
-    if len(expression.split()) != len(("minute", "hour", "day", "month", "weekday")):
-        raise ValueError(f"{expression!r} has not five fields; write minute, hour, day, month and weekday")
-    try:
-        next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
-    except CronSimError as error:
-        what = str(error).lower().removeprefix("bad ")
-        raise ValueError(f"{expression!r} has a wrong {what}; write it as in */15 7-19 * * mon-fri") from None
-    except StopIteration:
-        raise ValueError(f"{expression!r} names a date that never comes; correct day and month") from None
-    return expression
-
-
 @dataclass(frozen=True, slots=True)
 class QuietHours:
     """A part of each day in which nothing is started, by the clocks of a time zone.
 
-    :param first, last: when it begins and ends, as cron expressions.
+    It begins and ends at the first moment at which the clocks show that time or, after a gap, a later one.
     """
 
-    first: str
-    last: str
+    first: time
+    last: time
     zone: str = "UTC"
 
     @classmethod
@@ -65,24 +45,34 @@ class QuietHours:
         :raises ValueError: the text has another form, or both times are the same.
         """
         found = _QUIET.fullmatch(text)
-        times = [(int(found[hour]), int(found[hour + 1])) for hour in (1, 3)] if found else []
-        if not times or times[0] == times[1] or any(hour > 23 or minute > 59 for hour, minute in times):  # noqa: PLR2004 - of a clock
+        first, last = map(_time_of_day, found.groups()) if found else (None, None)
+        if first is None or last is None or first == last:
             raise ValueError(f"{text!r} is not a part of a day; write when it begins and ends, as in 22:00-06:00")
-        first, last = (f"{minute} {hour} * * *" for hour, minute in times)
         return cls(first, last, zone)
 
     def window(self, now: datetime) -> Window:
         """Return the quiet hours that hold ``now``, else the next ones."""
-        begun = next(_before(self.first, self.zone, now))
-        end = next(_after(self.last, self.zone, begun))
-        if now < end:
-            return begun, end
-        begins = next(_after(self.first, self.zone, now))
-        return begins, next(_after(self.last, self.zone, begins))
+        today = now.astimezone(ZoneInfo(self.zone)).date()
+        # They may have begun yesterday; and the clocks may have been put back over midnight since.
+        windows = (self._window_of(today + timedelta(days=away)) for away in count(-2))
+        # One that begins and ends in the same gap has no length.
+        return next((first, last) for first, last in windows if first < last and now < last)
+
+    def _window_of(self, day: date) -> Window:
+        """Return the quiet hours that begin on a day."""
+        end_day = day if self.first < self.last else day + _DAY
+        first, last = datetime.combine(day, self.first), datetime.combine(end_day, self.last)
+        return first_moment(first, ZoneInfo(self.zone)), first_moment(last, ZoneInfo(self.zone))
 
     def __str__(self) -> str:
-        first, last = (cron.split() for cron in (self.first, self.last))
-        return f"{int(first[1]):02}:{int(first[0]):02}-{int(last[1]):02}:{int(last[0]):02}"
+        return f"{self.first:%H:%M}-{self.last:%H:%M}"
+
+
+def _time_of_day(text: str) -> time | None:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def rest(quiet: Sequence[QuietHours], now: datetime) -> Window | None:
@@ -195,7 +185,7 @@ class Timetable:
         """Yield the runs after ``at`` as if there were no quiet hours."""
         offset = self._offset
         if self.cron:
-            yield from (run + offset for run in _after(self.cron, self.zone, at - offset))
+            yield from (run + offset for run in moments_after(self.cron, ZoneInfo(self.zone), at - offset))
             return
         period = int((at - offset).timestamp() // self.every_s)
         while True:
@@ -206,34 +196,9 @@ class Timetable:
         """Yield the runs up to ``at`` as if there were no quiet hours, the latest first."""
         offset = self._offset
         if self.cron:
-            yield from (run + offset for run in _before(self.cron, self.zone, at - offset))
+            yield from (run + offset for run in moments_before(self.cron, ZoneInfo(self.zone), at - offset))
             return
         period = int((at - offset).timestamp() // self.every_s)
         while True:
             yield datetime.fromtimestamp(period * self.every_s, UTC) + offset
             period -= 1
-
-
-def _after(cron: str, zone: str, at: datetime) -> Iterator[datetime]:
-    """Yield the times of a cron expression after ``at``, in UTC."""
-    at = at.astimezone(UTC)  # two times of one zone are compared by its clocks, which are put back
-    start = _beside_a_clock_change(at, zone, -_CLOCK_CHANGE)
-    return (run.astimezone(UTC) for run in CronSim(cron, start) if run > at)
-
-
-def _before(cron: str, zone: str, at: datetime) -> Iterator[datetime]:
-    """Yield the times of a cron expression up to ``at``, in UTC, the latest first."""
-    at = at.astimezone(UTC)
-    start = _beside_a_clock_change(at + _TICK, zone, _CLOCK_CHANGE)  # cronsim yields only what is earlier
-    return (run.astimezone(UTC) for run in CronSim(cron, start, reverse=True) if run <= at)
-
-
-def _beside_a_clock_change(at: datetime, zone: str, away: timedelta) -> datetime:
-    """Return where cronsim begins: ``at`` in local time, or further away if the clocks are changed at about that time.
-
-    Of two equal hours cronsim may take the first for the second. Whoever begins elsewhere leaves out what was not asked
-    for.
-    """
-    info = ZoneInfo(zone)
-    earlier, later = ((at + shift).astimezone(info) for shift in (-_CLOCK_CHANGE, _CLOCK_CHANGE))
-    return (at if earlier.utcoffset() == later.utcoffset() else at + away).astimezone(info)

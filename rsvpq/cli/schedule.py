@@ -1,5 +1,6 @@
 """``rsvpq schedule``: show when mailboxes are scanned next, and when they rest."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 from rsvpq.cli.config_file import config_option
 from rsvpq.cli.documents import print_document, say
 from rsvpq.cli.options import json_option
-from rsvpq.ops.schedules import upcoming_runs
+from rsvpq.ops.schedules import UpcomingRuns, upcoming_runs
 from rsvpq.settings import load_settings
 from rsvpq.text import printable
 
@@ -28,14 +29,19 @@ def schedule(runs: int, as_json: bool, config_file: Path | None) -> None:
         return
     if not found:
         say("there are no schedules: scans only run when triggered; add [[schedule]] to the settings")
-    for one in found:
-        click.echo(printable(f"{one.scope}: {one.when}"))
+    for line in schedule_lines(found):
+        click.echo(line)
+
+
+def schedule_lines(schedules: Sequence[UpcomingRuns]) -> Iterator[str]:
+    """Yield the lines of the output, each time with its offset, since some local times are shown twice."""
+    for one in schedules:
+        yield printable(f"{one.scope}: {one.when}")
         if one.rests_until:
-            click.echo(f"  quiet hours now, until {_shown(one.rests_until)}")
-        for run in one.runs:
-            click.echo(f"  {_shown(run)}")
+            yield f"  quiet hours now, until {_shown(one.rests_until)}"
+        yield from (f"  {_shown(run)}" for run in one.runs)
         if not one.runs:
-            click.echo("  never: all its times are in quiet hours")
+            yield "  never: all its times are in quiet hours"
 
 
 def _shown(moment: datetime) -> str:

@@ -70,16 +70,12 @@ class DeadItems:
             pipe.zrange(space.dead, 0, -1, withscores=True)
             oldest = value_of(pipe.execute(raise_on_error=False)[0], [])
         now_us, found = space.time_us(), dict[str, DeadOfMailbox]()
-        for page in batched(oldest, _BATCH):
-            with space.redis.pipeline(transaction=False) as pipe:
-                for item_id, _ in page:
-                    pipe.hmget(space.item(item_id), "mailbox", "reason", "work")
-                replies = values_of(pipe, ((None,) * 3,) * len(page))
-            for (_, dead_us), (mailbox, reason, work) in zip(page, replies, strict=True):
-                if mailbox:
-                    before = found.get(mailbox, DeadOfMailbox(0, age_s(dead_us, now_us), ""))
-                    works = before.works | {work or ""}
-                    found[mailbox] = DeadOfMailbox(before.count + 1, before.since_s, reason or "", works)
+        died_us = dict(oldest)
+        for item_id, (mailbox, reason, work) in space.item_fields(list(died_us), ("mailbox", "reason", "work")):
+            if mailbox:
+                before = found.get(mailbox, DeadOfMailbox(0, age_s(died_us[item_id], now_us), ""))
+                works = before.works | {work or ""}
+                found[mailbox] = DeadOfMailbox(before.count + 1, before.since_s, reason or "", works)
         return found
 
     def find(self, item_ids: Sequence[str]) -> list[DeadItem]:

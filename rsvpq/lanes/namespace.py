@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ResponseError
 
-from rsvpq.lanes.reading import batched
+from rsvpq.lanes.reading import batched, values_of
 from rsvpq.lanes.scripts import script_texts
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ _COUNTING = frozenset({"start", "record"})
 
 #: Mailboxes per call of read_fields.lua, which blocks Redis for about 8 us for each.
 _READ_AT_ONCE = 500
+
+#: Items per round trip.
+_ITEMS_AT_ONCE = 500
 
 #: Milliseconds within which replicas must confirm a write that has to be replicated.
 _REPLICATED_MS = 1000
@@ -150,6 +153,22 @@ class Namespace:
             rows = json.loads(self.call("read_fields", len(fields), *fields, *batch))
             for name, row in zip(batch, rows, strict=True):
                 yield name, [value or None for value in row] or (None,) * len(fields)
+
+    def item_ids(self, key: str) -> Sequence[str]:
+        """Return the ids in a sorted set of items, the lowest score first; none if the key has another type."""
+        with self.redis.pipeline(transaction=False) as pipe:
+            pipe.zrange(key, 0, -1)
+            [ids] = values_of(pipe, [()])
+        return list(ids)
+
+    def item_fields(self, ids: Sequence[str], fields: Sequence[str]) -> Iterator[tuple[str, Sequence[str | None]]]:
+        """Yield each of these items with these fields of it; None for those that it has not."""
+        for batch in batched(ids, _ITEMS_AT_ONCE):
+            with self.redis.pipeline(transaction=False) as pipe:
+                for item_id in batch:
+                    pipe.hmget(self.item(item_id), fields)
+                replies = values_of(pipe, ((None,) * len(fields),) * len(batch))
+            yield from zip(batch, replies, strict=True)
 
     def _load(self, name: str) -> None:
         """Load a script that Redis does not know; that may be a sign of a restart."""

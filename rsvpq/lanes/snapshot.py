@@ -19,7 +19,7 @@ from rsvpq.lanes.reading import (
     values_of,
     whole,
 )
-from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, Hold, Override, Pause, Status, StatusReader
+from rsvpq.lanes.status import LIVE_FIELDS, PAUSE_FIELDS, HashFields, Hold, Override, Pause, Status, StatusReader
 
 _FIELDS = ("state", "attempts", "reason", "journal", "policy", "again", "soonest")
 _WAITING_FIELDS = ("state", "attempts", "reason", "work")
@@ -29,8 +29,8 @@ _MAILBOX_FIELDS = (
     *("hold", "hold_for", "hold_why"),
     *PAUSE_FIELDS,
 )
-#: Items, and lanes, per round trip.
-_BATCH, _LANES_BATCH = 500, 2000
+#: Lanes per round trip.
+_LANES_BATCH = 2000
 #: Most SCAN calls, of about a thousand keys each, that search for other installations.
 _MOST_SCANS = 500
 
@@ -117,29 +117,28 @@ class MailboxState:
     pause: Pause | None = None
 
     @classmethod
-    def of(cls, fields: Sequence[str | None], now_us: int) -> "MailboxState":
+    def of(cls, record: HashFields, now_us: int) -> "MailboxState":
         """Read :data:`_MAILBOX_FIELDS`."""
-        server, scan, scanned, failed, failed_why, found, capped, unreadable, skipped, *more = fields
-        cap, capped_at, unlisted, *rest = more
-        hold, hold_for, hold_why, *pause = rest
+        hold, hold_for = record["hold"], record["hold_for"]
         held_s = left_s(hold, hold_for, now_us)
         return cls(
-            server=server or "",
-            scan=scan or "",
-            scanned_s=age_s(number_of(scanned), now_us),
-            failed_s=age_s(number_of(failed), now_us),
-            failed_why=failed_why or "",
-            totals=_totals(found, capped, unreadable, skipped, cap) if found is not None else None,
-            capped_s=age_s(number_of(capped_at), now_us),
-            unlisted_s=age_s(number_of(unlisted), now_us),
-            hold=Hold(round(held_s, 3), hold_why or "") if held_s else None,
+            server=record["server"] or "",
+            scan=record["scan"] or "",
+            scanned_s=age_s(number_of(record["scanned"]), now_us),
+            failed_s=age_s(number_of(record["failed"]), now_us),
+            failed_why=record["failed_why"] or "",
+            totals=_totals(record) if record["found"] is not None else None,
+            capped_s=age_s(number_of(record["capped_at"]), now_us),
+            unlisted_s=age_s(number_of(record["unlisted"]), now_us),
+            hold=Hold(round(held_s, 3), record["hold_why"] or "") if held_s else None,
             held_since_s=age_s(number_of(hold) - number_of(hold_for), now_us) if held_s else None,
-            pause=Pause.of(pause, now_us),
+            pause=Pause.of(record, now_us),
         )
 
 
-def _totals(found: str, capped: str | None, unreadable: str | None, skipped: str | None, cap: str | None) -> ScanTotals:
-    return ScanTotals(whole(found), whole(capped), whole(unreadable), skipped_by_reason(skipped), cap or "")
+def _totals(record: HashFields) -> ScanTotals:
+    found, capped, unreadable = (whole(record[name]) for name in ("found", "capped", "unreadable"))
+    return ScanTotals(found, capped, unreadable, skipped_by_reason(record["skipped"]), record["cap"] or "")
 
 
 #: The scopes of a pause in words.
@@ -204,7 +203,7 @@ class Snapshot:
         now_us = self._namespace.time_us()
         for name, fields in self._namespace.mailbox_fields(list(names), _MAILBOX_FIELDS):
             if any(fields):
-                found[name] = MailboxState.of(fields, now_us)
+                found[name] = MailboxState.of(dict(zip(_MAILBOX_FIELDS, fields, strict=True)), now_us)
         return found
 
     def holds(self, scope: Literal["mailbox", "server"], names: Iterable[str]) -> dict[str, Hold]:
@@ -238,18 +237,12 @@ class Snapshot:
     def known_items(self, ids: Iterable[str]) -> dict[str, KnownItem]:
         """Return the given items that are in the ledger, by id."""
         found: dict[str, KnownItem] = {}
-        for batch in batched(list(ids), _BATCH):
-            with self._redis.pipeline(transaction=False) as pipe:
-                for item_id in batch:
-                    pipe.hmget(self._namespace.item(item_id), _FIELDS)
-                replies = values_of(pipe, ((None,) * len(_FIELDS),) * len(batch))
-            for item_id, (state, attempts, reason, journal, policy, *times) in zip(batch, replies, strict=True):
-                if state:
-                    steps = tuple(json_object(journal) or {})
-                    again, soonest = map(whole, times)
-                    found[item_id] = KnownItem(
-                        state, whole(attempts), reason or "", steps, policy or "", again, soonest
-                    )
+        for item_id, fields in self._namespace.item_fields(list(ids), _FIELDS):
+            state, attempts, reason, journal, policy, *times = fields
+            if state:
+                steps = tuple(json_object(journal) or {})
+                again, soonest = map(whole, times)
+                found[item_id] = KnownItem(state, whole(attempts), reason or "", steps, policy or "", again, soonest)
         return found
 
     def scans_under_way(self, mailboxes: Sequence[str]) -> dict[str, str]:
@@ -317,7 +310,7 @@ class Snapshot:
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.hmget(key, *PAUSE_FIELDS)
             [fields] = values_of(pipe, [(None,) * len(PAUSE_FIELDS)])
-        return Pause.of(fields, self._namespace.time_us())
+        return Pause.of(dict(zip(PAUSE_FIELDS, fields, strict=True)), self._namespace.time_us())
 
     def lane(self, mailbox: str, most: int) -> LaneState | None:
         """Return the lane of a mailbox with its first ``most`` items; None if it has no lane yet."""
@@ -340,36 +333,31 @@ class Snapshot:
             stands=fields.get("where", ""),
             held_s=held_s,
             held_why=fields.get("hold_why", "") if held_s else "",
-            paused=Pause.of([fields.get(name) for name in PAUSE_FIELDS], now_us),
+            paused=Pause.of(fields, now_us),
             scan=fields.get("scan", ""),
             scanned_s=round((now_us - scanned_us) / 1e6, 3) if scanned_us else None,
-            limits=Override.of([fields.get(name) for name in LIVE_FIELDS], now_us),
+            limits=Override.of(fields, now_us),
             next=self._waiting(fields["server"], first, now_us),
         )
 
     def _later(self, mailbox: str) -> int:
         """Count the items of a mailbox that are between two attempts, which no key has by mailbox."""
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zrange(self._namespace.key("later"), 0, -1)
-            [ids] = values_of(pipe, [()])
-        found = 0
-        for batch in batched(list(ids), _BATCH):
-            with self._redis.pipeline(transaction=False) as pipe:
-                for item_id in batch:
-                    pipe.hget(self._namespace.item(item_id), "mailbox")
-                found += sum(name == mailbox for name in values_of(pipe, (None,) * len(batch)))
-        return found
+        found = StatusReader(self._namespace).items(self._namespace.key("later"), {"later"}, {mailbox})
+        return sum(found.values())
 
     def limits(self, scope: Literal["mailbox", "server"], name: str) -> tuple[Override, Override | None]:
         """Return the configured limits of a mailbox or a server, and those that an operator has set, if any."""
+        limits = LIMIT_FIELDS[:3]
+        wanted = (*limits, *LIVE_FIELDS)
         with self._redis.pipeline(transaction=False) as pipe:
-            pipe.hmget(self._namespace.key(scope, name), *LIMIT_FIELDS[:3], *LIVE_FIELDS)
-            pipe.hmget(self._namespace.general, *LIMIT_FIELDS[:3])
-            fields, general = values_of(pipe, ((None,) * (3 + len(LIVE_FIELDS)), (None,) * 3))
-        own = general if scope == "mailbox" else (None,) * 3
-        configured = [one or default for one, default in zip(fields[:3], own, strict=True)]
+            pipe.hmget(self._namespace.key(scope, name), *wanted)
+            pipe.hmget(self._namespace.general, *limits)
+            fields, general = values_of(pipe, ((None,) * len(wanted), (None,) * len(limits)))
+        record = dict(zip(wanted, fields, strict=True))
+        defaults = dict(zip(limits, general, strict=True)) if scope == "mailbox" else {}
+        configured = {f"live_{limit}": record[limit] or defaults.get(limit) for limit in limits}
         now_us = self._namespace.time_us()
-        return Override.of((*configured, None, None), now_us) or Override(), Override.of(fields[3:], now_us)
+        return Override.of(configured, now_us) or Override(), Override.of(record, now_us)
 
     def deepest(self, most: int) -> list[tuple[str, int]]:
         """Return the lanes with the most waiting items, deepest first, without empty ones."""

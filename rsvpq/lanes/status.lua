@@ -6,14 +6,14 @@
 -- Returns   { number, JSON }: how many of the mailboxes were examined (the first ones, if there are too many for one
 --           call), and:
 --           { SERVER: { mailboxes, pending, never_scanned,
---             scanned: [oldest, newest],
+--             scanned: { oldest, newest }, empty if none was,
 --             scanning: when the oldest scan that has not ended was offered; 0 for none,
 --             on_hold: { REASON: messages that wait for a person; 'more' for those that were not read },
 --             skipped: { JSON of what the last scan left alone, as it is stored: mailboxes that have it },
---             waiting: { REASON: [mailboxes, items] },
---             paused: [[mailbox, reason, by, at, until], ...],
---             held: [[mailbox, until, why], ...],
---             limited: [[mailbox, interval, burst, concurrency, by, at], ...] } }
+--             waiting: { REASON: { mailboxes, items } },
+--             paused: [{ mailbox, and what its record has of PAUSED }, ...],
+--             held: [{ mailbox, until_us, and hold_why if it has one }, ...],
+--             limited: [{ mailbox, and what its record has of LIMITED }, ...] } }
 --           All times are microseconds.
 -- Replay    reads again
 
@@ -92,23 +92,32 @@ local function add_on_hold(sums, mailbox)
   return read
 end
 
--- What is read of each mailbox: its limits (see LOOKED_UP), then these.
+-- What is read of each mailbox: first LOOKED_UP, where limits_of() expects it, then these; and where each is.
 local FIELDS = { unpack(LOOKED_UP) }
 for _, field in ipairs({ 'scanned', 'scan', 'skipped' }) do FIELDS[#FIELDS + 1] = field end
+-- A name that is not among them is an error, for where it stands would be none.
+local PLACE = setmetatable({}, { __index = function(_, name) error('status.lua does not read ' .. name) end })
+for place, field in ipairs(FIELDS) do PLACE[field] = place end
 
--- Add a mailbox to a list, with these values and further fields of its record, '' for those that it has not.
-local function add_named(named, mailbox, values, ...)
+-- What is told of a mailbox that is paused, or has limits that an operator has set; as in status.py.
+local PAUSED = { 'paused', 'paused_by', 'paused_at', 'paused_until' }
+local LIMITED = { 'live_interval', 'live_burst', 'live_concurrency', 'live_by', 'live_at' }
+
+-- Add a mailbox to a list, as a table with its name and those of these fields that its record has.
+local function add_named(named, one, mailbox, fields)
   if #named >= MOST_NAMED then return end
-  local one = { mailbox, unpack(values) }
-  for _, value in ipairs(redis.call('HMGET', P .. ':mailbox:' .. mailbox, ...)) do one[#one + 1] = value or '' end
+  one.mailbox = mailbox
+  for i, value in ipairs(redis.call('HMGET', P .. ':mailbox:' .. mailbox, unpack(fields))) do
+    if value then one[fields[i]] = value end
+  end
   named[#named + 1] = one
 end
 
 -- Add the items that wait in the lane of a mailbox, with the reason.
 local function add_waiting(sums, mailbox, l, name, pending)
   local reason = why(mailbox, name, l)
-  local sum = sums[reason] or { 0, 0 }
-  sum[1], sum[2] = sum[1] + 1, sum[2] + pending
+  local sum = sums[reason] or { mailboxes = 0, items = 0 }
+  sum.mailboxes, sum.items = sum.mailboxes + 1, sum.items + pending
   sums[reason] = sum
 end
 
@@ -119,7 +128,7 @@ for i = 2, #ARGV do
   local mailbox = ARGV[i]
   local key = P .. ':mailbox:' .. mailbox
   local v = redis.call('HMGET', key, unpack(FIELDS))
-  local name, at, scan, skipped = v[15] or NOWHERE, number(v[19]), v[20], v[21]
+  local name, at, scan, skipped = v[PLACE.server] or NOWHERE, number(v[PLACE.scanned]), v[PLACE.scan], v[PLACE.skipped]
   local row = totals[name]
   if not row then
     row = { mailboxes = 0, pending = 0, never_scanned = 0, scanned = {}, scanning = 0, on_hold = {}, skipped = {},
@@ -133,20 +142,20 @@ for i = 2, #ARGV do
     row.never_scanned = row.never_scanned + 1
   else
     local scanned = row.scanned
-    scanned[1], scanned[2] = math.min(scanned[1] or at, at), math.max(scanned[2] or at, at)
+    scanned.oldest, scanned.newest = math.min(scanned.oldest or at, at), math.max(scanned.newest or at, at)
   end
   local offered = scan and number(redis.call('HGET', item_key(scan), 'offered')) or 0
   if offered > 0 then row.scanning = row.scanning > 0 and math.min(row.scanning, offered) or offered end
   read = read + add_on_hold(row.on_hold, mailbox)
   if skipped then row.skipped[skipped] = (row.skipped[skipped] or 0) + 1 end
-  local held = v[4] and held_until(v[4], v[5]) or 0
-  if held > NOW then add_named(row.held, mailbox, { string.format('%.0f', held) }, 'hold_why') end
-  if v[6] then add_named(row.paused, mailbox, { v[6] }, 'paused_by', 'paused_at', 'paused_until') end
-  if v[7] or v[8] or v[9] then
-    add_named(row.limited, mailbox, { v[7] or '', v[8] or '', v[9] or '' }, 'live_by', 'live_at')
+  local held = v[PLACE.hold] and held_until(v[PLACE.hold], v[PLACE.hold_for]) or 0
+  if held > NOW then add_named(row.held, { until_us = string.format('%.0f', held) }, mailbox, { 'hold_why' }) end
+  if v[PLACE.paused] then add_named(row.paused, {}, mailbox, PAUSED) end
+  if v[PLACE.live_interval] or v[PLACE.live_burst] or v[PLACE.live_concurrency] then
+    add_named(row.limited, {}, mailbox, LIMITED)
   end
   if pending > 0 then
-    local paused, rest = group_stops(v[14])
+    local paused, rest = group_stops(v[PLACE.group])
     add_waiting(row.waiting, mailbox, limits_of(key, v, paused, rest, true), name, pending)
   end
 end

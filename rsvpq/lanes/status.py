@@ -17,12 +17,12 @@ from rsvpq.lanes.repair import Repair
 #: Mailboxes per call of status.lua, which blocks Redis for about 15 us for each mailbox with waiting items. A call
 #: names as many of each kind (MOST_NAMED), so all that are paused or held are named, and can be counted.
 _BATCH = 250
-#: Items per round trip.
-_ITEMS_BATCH = 2000
 #: Labels under which earlier versions counted sightings.
 _SIGHTINGS = ("skipped:", "scan:found")
 #: Labels of the counts that are answers.
 ANSWERED = ("done:answered", "done:accepted", "done:processed")
+#: Fields of a hash by name; None, or not there, if it has not the field.
+HashFields = Mapping[str, str | None]
 #: The part of the unfinished messages above the 95th percentile of the lag.
 _OLDEST_PART = 0.05
 
@@ -48,11 +48,13 @@ class Pause:
     left_s: float | None = None
 
     @classmethod
-    def of(cls, fields: Sequence[str | None], now_us: int) -> "Pause | None":
+    def of(cls, record: HashFields, now_us: int) -> "Pause | None":
         """Read :data:`PAUSE_FIELDS`; None if there is no pause."""
-        reason, by, at_us, until_us = fields
+        reason, until_us = record.get("paused"), record.get("paused_until")
+        if not reason:
+            return None
         left = (number_of(until_us) - now_us) / 1e6 if until_us else None
-        return cls(reason, by or "", age_s(at_us, now_us), left) if reason else None
+        return cls(reason, record.get("paused_by") or "", age_s(record.get("paused_at"), now_us), left)
 
 
 @dataclass(slots=True)
@@ -94,15 +96,20 @@ class Override:
     age_s: float | None = None
 
     @classmethod
-    def of(cls, fields: Sequence[str | None], now_us: int) -> "Override | None":
+    def of(cls, record: HashFields, now_us: int) -> "Override | None":
         """Read :data:`LIVE_FIELDS` of a mailbox or a server; None without a limit.
 
         What is not a number above zero does not apply, as in shared/limits.lua.
         """
-        interval, burst, concurrency, by, at_us = fields
-        pace = number_of(interval)
-        limits = (str(Rate.of_interval(pace)) if pace > 0 else None, whole(burst) or None, whole(concurrency) or None)
-        return cls(*limits, by or "", age_s(at_us, now_us)) if any(limits) else None
+        pace = number_of(record.get("live_interval"))
+        limits = cls(
+            rate=str(Rate.of_interval(pace)) if pace > 0 else None,
+            burst=whole(record.get("live_burst")) or None,
+            concurrency=whole(record.get("live_concurrency")) or None,
+            by=record.get("live_by") or "",
+            age_s=age_s(record.get("live_at"), now_us),
+        )
+        return limits if limits.rate or limits.burst or limits.concurrency else None
 
     @property
     def values(self) -> str:
@@ -297,8 +304,9 @@ class StatusReader:
 
     def _group(self, stops: Sequence[str | None]) -> GroupStatus:
         """Read :data:`_STOPS`."""
-        quiet_from, quiet_until, *pause = stops
-        return GroupStatus(self._pause(*pause), quiet_left_s(quiet_from, quiet_until, self._now_us))
+        record = dict(zip(_STOPS, stops, strict=True))
+        quiet_s = quiet_left_s(record["quiet_from"], record["quiet_until"], self._now_us)
+        return GroupStatus(Pause.of(record, self._now_us), quiet_s)
 
     def _add_mailboxes(self, status: Status, names: list[str], *, listed: bool = True) -> None:
         for batch in batched(names, _BATCH):
@@ -308,7 +316,7 @@ class StatusReader:
                 rest = rest[looked:]
                 for name, sums in json.loads(text).items():
                     if not listed:
-                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": [], "skipped": {}}
+                        sums |= {"mailboxes": 0, "never_scanned": 0, "scanned": {}, "skipped": {}}
                     self._add_sums(status.servers.setdefault(name, ServerStatus()), sums)
 
     def _add_sums(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
@@ -316,7 +324,7 @@ class StatusReader:
         server.pending += sums["pending"]
         server.never_scanned += sums["never_scanned"]
         if sums["scanned"]:
-            oldest, newest = (self._age(at_us) or 0.0 for at_us in sums["scanned"])
+            oldest, newest = (self._age(sums["scanned"][which]) or 0.0 for which in ("oldest", "newest"))
             server.oldest_scan_s = max(oldest, server.oldest_scan_s or 0.0)
             server.newest_scan_s = newest if server.newest_scan_s is None else min(server.newest_scan_s, newest)
         if sums["scanning"]:
@@ -326,39 +334,40 @@ class StatusReader:
         for text, mailboxes in (sums["skipped"] or {}).items():
             for reason, messages in skipped_by_reason(text).items():
                 server.skipped[reason] = server.skipped.get(reason, 0) + messages * mailboxes
-        for reason, (mailboxes, items) in (sums["waiting"] or {}).items():
+        for reason, backlog in (sums["waiting"] or {}).items():
             waiting = server.waiting.setdefault(reason, Backlog())
-            waiting.mailboxes += mailboxes
-            waiting.items += items
+            waiting.mailboxes += backlog["mailboxes"]
+            waiting.items += backlog["items"]
         self._add_named(server, sums)
 
     def _add_named(self, server: ServerStatus, sums: Mapping[str, Any]) -> None:
-        for mailbox, until_us, why in sums["held"]:
-            server.held_mailboxes[mailbox] = Hold(left_s(until_us, None, self._now_us), why)
-        for mailbox, *pause in sums["paused"]:
-            if found := self._pause(*pause):
-                server.paused_mailboxes[mailbox] = found
-        for mailbox, *limits in sums["limited"]:
-            if override := self._override(*limits):
-                server.limited_mailboxes[mailbox] = override
+        for one in sums["held"]:
+            left = left_s(one["until_us"], None, self._now_us)
+            server.held_mailboxes[one["mailbox"]] = Hold(left, one.get("hold_why", ""))
+        for one in sums["paused"]:
+            if pause := Pause.of(one, self._now_us):
+                server.paused_mailboxes[one["mailbox"]] = pause
+        for one in sums["limited"]:
+            if override := Override.of(one, self._now_us):
+                server.limited_mailboxes[one["mailbox"]] = override
 
     def _add_servers(self, status: Status) -> None:
         with self._redis.pipeline(transaction=False) as pipe:
             for name in status.servers:
-                pipe.hmget(self._namespace.server(name), *_OF_SERVER, *LIVE_FIELDS, *PAUSE_FIELDS)
+                pipe.hmget(self._namespace.server(name), *_OF_SERVER)
                 pipe.hgetall(self._namespace.counts(name))
                 pipe.zcard(self._namespace.unfinished(name))
-            missing: tuple[Any, ...] = ((None,) * (len(_OF_SERVER) + len(LIVE_FIELDS) + len(PAUSE_FIELDS)), {}, 0)
+            missing: tuple[Any, ...] = ((None,) * len(_OF_SERVER), {}, 0)
             replies = values_of(pipe, missing * len(status.servers))
         for server, fields, counts, unfinished in zip(status.servers.values(), replies, replies, replies, strict=True):
-            later, dead, hold, length, why, last, *more = fields
-            limits, pause = more[: len(LIVE_FIELDS)], more[len(LIVE_FIELDS) :]
-            server.later, server.dead, server.unfinished = max(0, whole(later)), max(0, whole(dead)), unfinished
-            server.held_s = left_s(hold, length, self._now_us)
-            server.held_why = why or "" if server.held_s else ""
-            server.last_answer_s = self._age(last)
-            server.paused = self._pause(*pause)
-            server.limits = self._override(*limits)
+            record = dict(zip(_OF_SERVER, fields, strict=True))
+            server.later, server.dead = (max(0, whole(record[state])) for state in ("later", "dead"))
+            server.unfinished = unfinished
+            server.held_s = left_s(record["hold"], record["hold_for"], self._now_us)
+            server.held_why = record["hold_why"] or "" if server.held_s else ""
+            server.last_answer_s = self._age(record["last:answered"])
+            server.paused = Pause.of(record, self._now_us)
+            server.limits = Override.of(record, self._now_us)
             server.counts = _counts(counts)
             server.answered = sum(server.counts.get(label, 0) for label in ANSWERED)
             server.opened = server.counts.get("done:opened", 0)
@@ -376,28 +385,21 @@ class StatusReader:
         self._add_items(status, self._namespace.key("inflight"), {"released", "running"}, members)
 
     def _add_items(self, status: Status, key: str, states: Collection[str], members: Collection[str] | None) -> None:
+        for (name, state), number in self.items(key, states, members).items():
+            server = status.servers.setdefault(name, ServerStatus())
+            setattr(server, state, getattr(server, state) + number)
+
+    def items(self, key: str, states: Collection[str], members: Collection[str] | None) -> Counter[tuple[str, str]]:
         """Count the items of a sorted set that are in one of these states, by server and state.
 
         :param members: the mailboxes whose items count; None for all.
         """
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.zrange(key, 0, -1)
-            [ids] = values_of(pipe, [()])
-        for batch in batched(list(ids), _ITEMS_BATCH):
-            with self._redis.pipeline(transaction=False) as pipe:
-                for item_id in batch:
-                    pipe.hmget(self._namespace.item(item_id), "state", "server", "mailbox")
-                replies = values_of(pipe, [(None,) * 3] * len(batch))
-            for state, name, mailbox in replies:
-                if name and state in states and (members is None or mailbox in members):
-                    server = status.servers.setdefault(name, ServerStatus())
-                    setattr(server, state, getattr(server, state) + 1)
-
-    def _pause(self, reason: str | None, by: str | None, at_us: str | None, until_us: str | None) -> Pause | None:
-        return Pause.of((reason, by, at_us, until_us), self._now_us)
-
-    def _override(self, *fields: str | None) -> Override | None:
-        return Override.of(fields, self._now_us)
+        ids = self._namespace.item_ids(key)
+        return Counter(
+            (server, state)
+            for _, (state, server, mailbox) in self._namespace.item_fields(ids, ("state", "server", "mailbox"))
+            if server and state and state in states and (members is None or mailbox in members)
+        )
 
     def _age(self, at_us: str | float | None) -> float | None:
         return age_s(at_us, self._now_us)
@@ -408,5 +410,5 @@ def _counts(stored: Mapping[str, str]) -> dict[str, int]:
     return {label: whole(count) for label, count in stored.items() if not label.startswith(_SIGHTINGS)}
 
 
-_OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered")
+_OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered", *LIVE_FIELDS, *PAUSE_FIELDS)
 _STOPS = ("quiet_from", "quiet_until", *PAUSE_FIELDS)

@@ -27,9 +27,10 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from rsvpq.http import tls
 from rsvpq.lanes.limits import Rate
+from rsvpq.local_times import check_cron
 from rsvpq.settings.durations import Duration
 from rsvpq.settings.problems import did_you_mean
-from rsvpq.timetable import QuietHours, check_cron, rest
+from rsvpq.timetable import QuietHours, rest
 
 #: The default path of the mailboxes on an Exchange server.
 EXCHANGE_PATH = "/exchange/"

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from producer.schedule import ScheduledScan, due_scans, keep_quiet
+from rsvpq.cli.schedule import schedule_lines
 from rsvpq.lanes import Ending, Lane, Lanes, StartResult
+from rsvpq.ops.schedules import upcoming_runs
 from rsvpq.timetable import QuietHours, Timetable
 from tests.support.installation import Installation, report_processes
 from tests.support.lanes_with_clock import Clock, offer
@@ -210,6 +212,35 @@ def test_the_next_runs_are_shown(installation: Installation) -> None:
     assert len(offsets) == 1
     assert 0 < offsets.pop() < 600
     assert "schedule   every 1h, up to 10m later: all mailboxes" in installation.rsvpq("config", "check").stdout
+
+
+@pytest.mark.parametrize(
+    ("zone", "cron", "quiet", "now", "shown"),
+    [
+        ("Europe/Vienna", "30 2 * * *", "12:00-13:00", "2026-03-29T00:00Z", ["Sun 2026-03-29 03:00:00 CEST"]),
+        (
+            *("Europe/Vienna", "30 */2 * * *", "12:00-13:00", "2026-10-25T00:00Z"),
+            ["Sun 2026-10-25 02:30:00 CEST", "Sun 2026-10-25 02:30:00 CET", "Sun 2026-10-25 04:30:00 CET"],
+        ),
+        (
+            *("Australia/Lord_Howe", "0 */2 * * *", "12:00-13:00", "2026-04-04T14:30Z"),
+            ["Sun 2026-04-05 02:00:00 +1030", "Sun 2026-04-05 04:00:00 +1030"],
+        ),
+        (
+            *("Pacific/Apia", "0 7 * * *", "22:00-06:00", "2011-12-30T09:00Z"),
+            ["quiet hours now, until Sat 2011-12-31 06:00:00 +14", "Sat 2011-12-31 07:00:00 +14"],
+        ),
+    ],
+)
+def test_the_next_runs_are_shown_as_the_clocks_show_them(
+    installation: Installation, zone: str, cron: str, quiet: str, now: str, shown: list[str]
+) -> None:
+    installation.write(f'[[schedule]]\ncron = "{cron}"\ntimezone = "{zone}"\nquiet = ["{quiet}"]\n')
+    found = upcoming_runs(installation.settings, len(shown), datetime.fromisoformat(now))
+    lines = [line.strip() for line in schedule_lines(found)][1:]
+    assert lines[: len(shown)] == shown
+    in_utc = found[0].to_dict()["runs"]
+    assert in_utc == sorted(set(in_utc))
 
 
 def test_a_schedule_that_never_runs_is_refused(installation: Installation) -> None:

@@ -80,6 +80,18 @@ def test_items_that_wait_and_items_that_died_are_counted(now: Lanes, how: str, l
     assert (status.servers["mail2"].later, status.servers["mail2"].dead) == (0, 0)
 
 
+def test_a_lane_and_the_status_of_its_mailbox_count_the_same_attempts_to_come(now: Lanes) -> None:
+    for item, how in (("a1", "throttled"), ("a2", "done")):
+        offer(now, item, mailbox="adele")
+        (release,) = now.ledger.release()
+        now.ledger.start(item, release.generation, "worker")
+        now.ledger.finish(item, release.generation, "worker", how, label=how, delay_s=60)  # type: ignore[arg-type]
+    now.namespace.redis.zadd("{test}:later", {"a2": 1})  # which has ended, as after a repair by hand
+    lane = now.snapshot.lane("adele", 0)
+    assert lane is not None
+    assert (lane.later, now.snapshot.status_of(["adele"]).later, now.snapshot.status_of(["bruno"]).later) == (1, 1, 0)
+
+
 def test_pauses_are_shown_where_they_are(now: Lanes) -> None:
     now.controls.pause("all", reason="everything stops")
     now.controls.pause("server", "mail1", reason="maintenance")

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rsvpq.timetable import QuietHours, Timetable, check_cron, rest
+from rsvpq.local_times import check_cron
+from rsvpq.timetable import QuietHours, Timetable, rest
 
 VIENNA = "Europe/Vienna"
 NIGHT = QuietHours.parse("22:00-06:00", VIENNA)
