@@ -85,7 +85,7 @@ def test_a_lane_and_the_status_of_its_mailbox_count_the_same_attempts_to_come(no
         offer(now, item, mailbox="adele")
         (release,) = now.ledger.release()
         now.ledger.start(item, release.generation, "worker")
-        now.ledger.finish(item, release.generation, "worker", how, label=how, delay_s=60)  # type: ignore[arg-type]
+        now.ledger.finish(item, release.generation, "worker", Ending(how, label=how, delay_s=60))  # type: ignore[arg-type]
     now.namespace.redis.zadd("{test}:later", {"a2": 1})  # which has ended, as after a repair by hand
     lane = now.snapshot.lane("adele", 0)
     assert lane is not None
