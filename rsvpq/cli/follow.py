@@ -12,8 +12,8 @@ import click
 from rsvpq import wiring
 from rsvpq.cli.documents import say
 from rsvpq.lanes import Lanes, OperatorAction
+from rsvpq.lanes.breakers import Hold
 from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
-from rsvpq.lanes.status import Hold
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
@@ -143,7 +143,7 @@ class Following:
         chosen = [self._waiting[name] for name in names]
         snapshot, found = self.lanes.snapshot, {}
         held_mailboxes = snapshot.holds("mailbox", (mailbox.name for mailbox in chosen))
-        held_servers = snapshot.holds("server", {mailbox.server for mailbox in chosen})
+        held_servers = snapshot.holds("server", {mailbox.server for mailbox in chosen}, contract.SCAN_MAILBOX)
         for mailbox in chosen:
             own, its_servers = held_mailboxes.get(mailbox.name), held_servers.get(mailbox.server)
             if own and own.left_s > longer_than_s:

@@ -79,7 +79,7 @@ def picture(
 
 def _urgency(name: str, server: ServerStatus) -> tuple[object, ...]:
     """Return a key that puts what stands still first, then what is dead, then by lag."""
-    stands = server.paused is not None or server.held_s > 0
+    stands = server.paused is not None or bool(server.holds)
     return not stands, not server.dead, -(server.lag_s or 0.0), -server.pending, name
 
 
@@ -219,8 +219,8 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
     """Yield what blocks the whole server, then why mailboxes wait, by number of items."""
     if server.paused:
         yield f"paused{printable(control.about_pause(server.paused))}"
-    if server.held_s:
-        yield f"backing off for {age(server.held_s)}{_why(server.held_why)}"
+    for hold in server.holds:
+        yield f"{printable(hold.subject)}backing off for {age(hold.left_s)}{_why(hold.why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 

@@ -24,7 +24,7 @@
 -- ARGV[16]  why the message waits for a person, one word; '' if it does not
 -- ARGV[17]  '1' if nothing came of what was begun, because the message was gone; the memory of the topic is marked
 -- ARGV[18]  shortest delay of 'left', microseconds, if the scan that offered the item had another policy
--- ARGV[19]  '1' if the server may be at fault, so that this counts for its breaker: see broke()
+-- ARGV[19]  '1' if the server may be at fault, so that this counts for its breaker: see shared/breaker.lua
 -- ARGV[20]  of a scan of the Inbox that succeeded: how many messages it found; '' for anything else
 -- ARGV[21]  how many of these it held back over a cap
 -- ARGV[22]  how many it could not read
@@ -32,7 +32,7 @@
 -- ARGV[24]  over which cap those of ARGV[21] were held back; '' for none
 -- ARGV[25+] label, number for each further count
 -- Returns   { state, { released, ... }, hold } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
---           the released items as in release.lua, and for how many microseconds the breaker holds the server because of
+--           the released items as in release.lua, and for how many microseconds the breaker holds the work because of
 --           this failure; without the last one if it does not
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
 
@@ -40,8 +40,8 @@ local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], A
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
-  'facts', 'open', 'charged', 'looks', 'topic', 'asked', 'throttled')
-local mailbox, server = f[4], f[5]
+  'facts', 'open', 'charged', 'looks', 'topic', 'asked', 'throttled', 'work')
+local mailbox, server, work = f[4], f[5], f[16] or ''
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
 
@@ -50,44 +50,23 @@ if not (mailbox and server and f[6]) then
   return { 'lost', release(number(ARGV[11])) }
 end
 
--- The breaker of a server: so many failures in a row, in so many mailboxes, with no item of it done in between, are an
--- outage of the server and not the fault of an item. It is then held, shortly at first and never so long that its return
--- goes unnoticed for minutes; the attempts are not charged, and after each hold one item tries (look_up()).
-local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 15000000, 60000000
-
--- Return for how long the server is held because of this failure, and why; nothing if it is not.
-local function broke()
-  local key = P .. ':server:' .. server
-  local v = redis.call('HMGET', key, 'failures', 'failing', 'breaks', 'hold', 'hold_for')
-  local failures, failing, breaks = number(v[1]) + 1, decoded(v[2]) or {}, number(v[3])
-  local known = #failing >= FEWEST_MAILBOXES
-  for _, name in ipairs(failing) do known = known or name == mailbox end
-  if not known then failing[#failing + 1] = mailbox end
-  local breaking, wait = failures >= MOST_FAILURES and #failing >= FEWEST_MAILBOXES, held_until(v[4], v[5]) - NOW
-  -- What was in flight when the server was held shares the hold.
-  if breaking and wait <= 0 then
-    wait = math.min(LONGEST_BREAK, FIRST_BREAK * 2 ^ math.min(breaks, 10))
-    breaks = breaks + 1
-  end
-  redis.call('HSET', key, 'failures', failures, 'failing', cjson.encode(failing), 'breaks', breaks)
-  if breaking then return wait, failures .. ' failures in a row, in several mailboxes; the last: ' .. ARGV[13] end
-end
-
 local broken
 if how == 'later' and ARGV[19] == '1' then
-  local wait, why = broke()
+  local wait, why = broke(server, work, mailbox, ARGV[13])
   if wait then how, label, delay, hold, broken = 'throttled', 'throttled', wait, 'server', why end
 end
 
 -- How often in a row an item may wait without setting a hold, and how often it may hold its mailbox or server although
--- other items succeeded there since its last hold: then the item is the cause, and its content comes from outside.
+-- other items succeeded there since its last hold (on a server, of the same work): then the item is the cause, and its
+-- content comes from outside.
 local MOST_WAITS, MOST_PASSED = 100, 3
 
 -- Return whether this turn costs no attempt. A server that stops all items may do so without a bound; status shows it.
 local function spared()
   if how ~= 'throttled' then return how == 'held' end
   if hold == '' then return redis.call('HINCRBY', item, 'waits', 1) <= MOST_WAITS end
-  local went = number(redis.call('HGET', P .. ':' .. hold .. ':' .. (hold == 'server' and server or mailbox), 'went'))
+  local party = hold == 'server' and { P .. ':server:' .. server, 'went:' .. work } or { P .. ':mailbox:' .. mailbox, 'went' }
+  local went = number(redis.call('HGET', party[1], party[2]))
   local passed = f[15] and went > number(f[15]) and redis.call('HINCRBY', item, 'passed', 1) or 0
   redis.call('HSET', item, 'throttled', NOW)
   return passed <= MOST_PASSED
@@ -95,7 +74,7 @@ end
 
 if not spared() then
   redis.call('HDEL', item, 'waits', 'passed', 'throttled')
-  if how == 'throttled' then how, hold = 'later', '' end
+  if how == 'throttled' then how, hold, broken = 'later', '', nil end
 end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
@@ -187,11 +166,9 @@ count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
 for i = 25, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
-if how == 'done' or how == 'left' then
-  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end
-  redis.call('HDEL', P .. ':server:' .. server, 'failures', 'failing', 'breaks')
-end
-if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, broken or ARGV[13]) end
+if how == 'done' or how == 'left' then redis.call('HSET', P .. ':mailbox:' .. mailbox, 'went', NOW) end
+if how == 'done' then mend(server, work, ARGV[12]) end
+if hold ~= '' and not broken then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how
 -- An item that sets a hold twice in a row comes well after the others, to show whether it is the only cause.

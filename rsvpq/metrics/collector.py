@@ -148,8 +148,9 @@ def _of_servers(status: Status) -> Iterator["Metric"]:
     yield _gauge("rsvpq_on_hold", "Messages that wait for a person.", held, "server", "reason")
     skipped = [([name, reason], number) for name, one in servers.items() for reason, number in one.skipped.items()]
     yield _gauge("rsvpq_skipped", "Messages that the last scans left alone.", skipped, "server", "reason")
-    holds = [([name], one.held_s) for name, one in servers.items()]
-    yield _gauge("rsvpq_held_seconds", "How long the hold of the server still lasts; 0 for none.", holds, "server")
+    holds = [([name], max((hold.left_s for hold in one.holds), default=0)) for name, one in servers.items()]
+    about = "How long the hold of the server, or of one work there, still lasts; 0 for none."
+    yield _gauge("rsvpq_held_seconds", about, holds, "server")
     yield from _counts_of_servers(status)
 
 

@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
+from rsvpq.lanes.breakers import Hold
 from rsvpq.lanes.dead_items import DeadOfMailbox
 from rsvpq.lanes.snapshot import MailboxState
-from rsvpq.lanes.status import Hold, Pause
+from rsvpq.lanes.status import Pause
 from rsvpq.mail.errors import Gone, LoginRefused, MailboxRefused, NoRights
 from rsvpq.ops import look
 from rsvpq.ops.context import InvalidRequest, OperatorContext
@@ -142,7 +143,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
     if not choice.group:
         names += sorted(snapshot.known() - listed.keys())
-    states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
+    states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers, contract.SCAN_MAILBOX)
     examiner = _Examiner(Periods(settings), holds, context.lanes.dead_items.by_mailbox(), choice.older_than_s)
     rows = [examiner.examine(name, listed.get(name), states.get(name)) for name in names]
     rows = [row for row in rows if choice.server in ("", row.server)]
@@ -171,8 +172,10 @@ def obstacles(context: OperatorContext, servers: Iterable[str], groups: Mapping[
     servers_paused = {name: pause for name in names if (pause := snapshot.pause("server", name))}
     for kind, pauses in (("server", servers_paused), ("group", groups)):
         found += [f"{kind} {name} is paused{_about(pause)}" for name, pause in pauses.items()]
-    for name, hold in snapshot.holds("server", names).items():
-        found.append(f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
+    for name, holds in snapshot.all_holds("server", names).items():
+        for hold in holds:
+            what = hold.of(f"server {name}")
+            found.append(f"{what} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}")
     return found
 
 
@@ -196,7 +199,8 @@ def show(context: OperatorContext, name: str) -> dict[str, Any]:
     listed = {mailbox.name: mailbox for mailbox in read_mailboxes(settings.mailboxes, settings)}.get(name)
     state = snapshot.mailboxes([name]).get(name)
     server = listed.server if listed else state.server if state else ""
-    examiner = _Examiner(Periods(settings), snapshot.holds("server", [server]), context.lanes.dead_items.by_mailbox())
+    holds = snapshot.holds("server", [server], contract.SCAN_MAILBOX)
+    examiner = _Examiner(Periods(settings), holds, context.lanes.dead_items.by_mailbox())
     row = examiner.examine(name, listed, state)
     if listed and (pause := snapshot.group_pauses().get(listed.group)):
         row = replace(row, symptoms=(*row.symptoms, _paused_group(listed.group, pause)))
