@@ -51,8 +51,9 @@ class Party:
     tat: int = 0
     #: Counts the changes of the pace; a charge is promised only the pace under which its item was released.
     epoch: int = 0
-    #: When an item of it was last done or left alone.
+    #: When an item of it was last done or left alone; of a server: was last done, by work.
     went: int = 0
+    went_by_work: dict[str, int] = field(default_factory=dict)
     charges: list[int] = field(default_factory=list)
 
     @property
@@ -121,6 +122,11 @@ class Entry:
     throttled: int | None = None
     passed: int = 0
     waits: int = 0
+
+    @property
+    def work(self) -> str:
+        """What is done with it."""
+        return "scan" if self.scan else "answer"
 
 
 class Load(NamedTuple):
@@ -340,7 +346,9 @@ class LaneModel:
         if how != "held":
             self._charge(item, now)
         if how in ("done", "left"):
-            self.mailboxes[item.mailbox].went = self.servers[item.server].went = now
+            self.mailboxes[item.mailbox].went = now
+        if how == "done":
+            self.servers[item.server].went_by_work[item.work] = now
         item.finished = generation
         item.attempts -= how in ("throttled", "held")
         self._count(counted)
@@ -369,7 +377,8 @@ class LaneModel:
         if not hold:
             item.waits += 1
             return item.waits <= MOST_WAITS
-        went = (self.mailboxes[item.mailbox] if hold == "mailbox" else self.servers[item.server]).went
+        by_work = self.servers[item.server].went_by_work
+        went = self.mailboxes[item.mailbox].went if hold == "mailbox" else by_work.get(item.work, 0)
         passed = item.throttled is not None and went > item.throttled
         item.passed += passed
         item.throttled = now
