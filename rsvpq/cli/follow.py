@@ -128,7 +128,7 @@ class Following:
         known = self.lanes.snapshot.known_items(ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)
-            if item is not None and item.state in ("dead", "left"):
+            if item is not None and item.state in ("failed", "left"):
                 self._drop(name, f"the scan failed: {item.reason}")
             elif item is None or item.state == "done":
                 # Drop it at the second suspicion: after the first, its last report may still be on its way.

@@ -31,8 +31,8 @@
 -- ARGV[23]  how many it left alone by reason, JSON
 -- ARGV[24]  over which cap those of ARGV[21] were held back; '' for none
 -- ARGV[25+] label, number for each further count
--- Returns   { state, { released, ... }, hold } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
---           the released items as in release.lua, and for how many microseconds the breaker holds the work because of
+-- Returns   { state, { released, ... }, hold } with state 'done' | 'left' | 'dead' | 'failed' (a scan that is given
+--           up) | 'later' | 'pending' | 'replay' | 'lost', the released items as in release.lua, and for how many microseconds the breaker holds the work because of
 --           this failure; without the last one if it does not
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
 
@@ -113,8 +113,8 @@ end
 local function tell(state, first)
   local item, step = { id, f[9], server, f[7] }, open_step(f[10])
   local result, text = ARGV[12], ARGV[13]
-  if state == 'dead' then
-    audit('dead', item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
+  if state == 'dead' or state == 'failed' then
+    audit(state, item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
   elseif how == 'later' or (how == 'throttled' and (first or (f[11] == '1' and step ~= ''))) then
     audit('failed', item, { step = step, result = how, reason = text })
   elseif (state == 'done' or state == 'left') and not scan then
@@ -177,8 +177,7 @@ if how == 'held' or (how == 'throttled' and hold ~= '' and not hinders) then
   state = 'pending'
   to_pending(id, mailbox)
 elseif how == 'dead' or (how == 'later' and number(f[7]) >= ATTEMPTS) then
-  state = 'dead'
-  to_dead(id, server, reason)
+  state = give_up(id, mailbox, server, reason)
 elseif how == 'done' then
   remember('done', ARGV[9])
 elseif how == 'left' then

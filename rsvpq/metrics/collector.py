@@ -31,6 +31,7 @@ FAILURES: Mapping[str, str] = {
     "later": "later",
     "throttled": "throttled",
     "dead": "dead",
+    "failed": "failed",
 }
 _DONE = "done:"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from celery.exceptions import Retry
@@ -232,6 +232,25 @@ def test_where_nobody_takes_from_a_queue_no_mailbox_is_said_to_be_well(installat
     assert (totals, stated) == ("3 mailboxes without a symptom, and not all of this is worked:", missing)
     shown = installation.rsvpq("mailboxes", "show", "adele").stdout
     assert (missing in shown, "it is well" in shown) == (True, False)
+
+
+@pytest.mark.parametrize("how", ["dead", "later"], ids=["refused at once", "out of attempts"])
+def test_a_scan_that_is_given_up_has_failed_until_one_succeeds_and_is_never_dead(
+    installation: Installation, lanes: Lanes, how: Literal["dead", "later"]
+) -> None:
+    lanes.namespace.redis.hset(lanes.namespace.general, "attempts", 1)
+    for number in range(3):
+        offered = contract.scan_item(ADELE, f"r{number}")
+        assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), offered)]) == {"adele": "offered"}
+        (release,) = lanes.ledger.release()
+        lanes.ledger.start(release.id, release.generation, "a test")
+        ending = Ending(how, label=how, reason="Unknown: SEARCH returned 500")
+        assert lanes.ledger.finish(release.id, release.generation, "a test", ending).state == "failed"
+        assert (lanes.snapshot.status().dead, list(lanes.dead_items.all())) == (0, [])
+        assert states(examined(installation)) == {"adele": ["failed"]}
+    assert lanes.snapshot.counts()["failed"] == 3
+    scan(lanes, ADELE, run="well")
+    assert states(examined(installation)) == {}
 
 
 def test_a_mailbox_with_dead_items_is_not_well_until_they_are_settled(installation: Installation, lanes: Lanes) -> None:

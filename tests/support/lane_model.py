@@ -13,7 +13,7 @@ How = Literal["done", "left", "dead", "later", "throttled", "held"]
 IN_FLIGHT = ("released", "running")
 #: How often in a row a turn of an item costs no attempt.
 MOST_WAITS, MOST_PASSED = 100, 3
-FINAL = ("done", "left", "dead", "dropped")
+FINAL = ("done", "left", "dead", "failed", "dropped")
 
 
 class Pace(NamedTuple):
@@ -394,7 +394,7 @@ class LaneModel:
         return True
 
     def sweep(self, now: int) -> tuple[int, int]:
-        """Take back what nobody can be working on any more: (back in their lanes, dead)."""
+        """Take back what nobody can be working on any more: (back in their lanes, given up)."""
         ended = sorted((item for item in self.in_flight() if item.due <= now), key=lambda item: (item.due, item.id))
         dead = 0
         for item in ended:
@@ -419,8 +419,6 @@ class LaneModel:
             return item.state if item else "unknown"
         item.state, item.attempts = "pending", 0
         self.lanes[item.mailbox].insert(0, item.id)
-        if item.scan:
-            self.mailboxes[item.mailbox].scan = item.id
         self._count("retried")
         return "retried"
 
@@ -531,9 +529,11 @@ class LaneModel:
         self.lanes[item.mailbox].insert(0, item.id)
 
     def _end(self, item: Entry, state: str) -> None:
+        if state == "dead" and item.scan:
+            state = "failed"
         self._leave(item, state)
-        if state == "dead":
-            self._count("dead")
+        if state in ("dead", "failed"):
+            self._count(state)
         if state == "done":
             item.looks = 0
         if self.mailboxes[item.mailbox].scan == item.id:

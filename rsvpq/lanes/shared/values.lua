@@ -6,8 +6,8 @@
 -- Returns   nothing; defines P, NOW, number(), positive(), decoded()
 --
 -- Times and intervals are microseconds. An item is in exactly one state:
---   pending -> released -> running -> done | left | later | dead,   later | left -> pending,
---   an expired lease -> pending | dead
+--   pending -> released -> running -> done | left | later | dead, or failed for a scan;   later | left -> pending,
+--   an expired lease -> pending | dead | failed
 --
 -- A slot (mailbox, server and pool) is taken at release and given back once per generation. The pace is GCRA, charged
 -- right before an effect on the server; from the release until then the item holds a reservation:
