@@ -25,13 +25,22 @@ class RedisMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisScripts:
+    """The calls of scripts by all clients of Redis, and the seconds for which they kept it busy, since its start."""
+
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """An installation at one moment.
 
     :param groups: the number of mailboxes of the list in each group; None if it cannot be read.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
-    :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
-        ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
+    :param memory, scripts: None if Redis does not permit INFO.
+    :param missing_replicas: how many replicas a failover, or ``redis.intent_replicas``, needs and Redis lacks; 0
+        without sentinels, None as above.
     :param schedule_s: the longest interval of the schedules, in seconds; None if none of them is for all mailboxes, so
         that some mailboxes may rightly never be scanned.
     :param certificate_ends: by server, when its certificate ends, in seconds since the epoch, as workers have seen it.
@@ -43,6 +52,7 @@ class Reading:
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
+    scripts: RedisScripts | None
     missing_replicas: int | None
     schedule_s: float | None
     certificate_ends: Mapping[str, float] = field(default_factory=dict)
@@ -93,6 +103,7 @@ class InstallationReader:
             mode=settings.mode,
             queued={queue: self._queues.length(queue) for queue in STARTS},
             memory=self._memory(),
+            scripts=self._scripts(),
             missing_replicas=self._missing_replicas(),
             schedule_s=_longest_schedule_s(settings),
             certificate_ends=self._certificate_ends(),
@@ -108,6 +119,14 @@ class InstallationReader:
         except NoPermissionError:
             return None
         return RedisMemory(int(info.get("used_memory", 0)), int(info.get("maxmemory", 0)))
+
+    def _scripts(self) -> RedisScripts | None:
+        try:
+            info = self._redis.info("commandstats")
+        except NoPermissionError:
+            return None
+        found = [info.get(f"cmdstat_{command}", {}) for command in ("eval", "evalsha")]
+        return RedisScripts(sum(one.get("calls", 0) for one in found), sum(one.get("usec", 0) for one in found) / 1e6)
 
     def _missing_replicas(self) -> int | None:
         redis = self._settings.redis
