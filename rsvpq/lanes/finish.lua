@@ -24,7 +24,7 @@
 -- ARGV[16]  why the message waits for a person, one word; '' if it does not
 -- ARGV[17]  '1' if nothing came of what was begun, because the message was gone; the memory of the topic is marked
 -- ARGV[18]  shortest delay of 'left', microseconds, if the scan that offered the item had another policy
--- ARGV[19]  '1' if the server may be at fault, so that this counts for its breaker: see shared/breaker.lua
+-- ARGV[19]  '1' if the server may be at fault, so that this counts for its breaker: see broke()
 -- ARGV[20]  of a scan of the Inbox that succeeded: how many messages it found; '' for anything else
 -- ARGV[21]  how many of these it held back over a cap
 -- ARGV[22]  how many it could not read
@@ -50,9 +50,65 @@ if not (mailbox and server and f[6]) then
   return { 'lost', release(number(ARGV[11])) }
 end
 
+-- So many failures of a work in a row, in so many mailboxes, with nothing of it done in between, are an outage of the server
+-- and not the fault of an item. The work is then held, shortly at first and never so long that the return of the server goes
+-- unnoticed for minutes; the attempts are not charged. A success of another work proves nothing: a server may find messages
+-- and answer none. But a mailbox where another work fails is one of those that are counted.
+local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 15000000, 60000000
+
+-- Note that the work fails in this mailbox; return in how many it or another work of the server fails.
+local function note_failing(breakers)
+  local own, is_counted, count, is_known = {}, {}, 0, false
+  for other, one in pairs(breakers) do
+    for _, name in ipairs(type(one.failing) == 'table' and one.failing or {}) do
+      if other == work then own[#own + 1], is_known = name, is_known or name == mailbox end
+      if not is_counted[name] then is_counted[name], count = true, count + 1 end
+    end
+  end
+  breakers[work].failing = own
+  if not is_known and #own < FEWEST_MAILBOXES then own[#own + 1] = mailbox end
+  return is_counted[mailbox] and count or count + 1
+end
+
+-- Count a failure; return for how long the work is held because of it, and why; nothing if it is not.
+local function broke()
+  local breakers = breakers_of(redis.call('HGET', P .. ':server:' .. server, 'breaker'))
+  local one = breakers[work] or {}
+  breakers[work] = one
+  one.failures = number(one.failures) + 1
+  local breaking = note_failing(breakers) >= FEWEST_MAILBOXES and one.failures >= MOST_FAILURES
+  -- What was in flight when the work was held shares the hold.
+  local wait = broken_until(breakers, work) - NOW
+  if breaking and wait <= 0 then
+    local breaks = number(one.breaks)
+    wait = math.min(LONGEST_BREAK, FIRST_BREAK * 2 ^ math.min(breaks, 10))
+    one.breaks, one.trial = breaks + 1, nil
+    one.hold, one.hold_for = string.format('%.0f', NOW + wait), wait
+    one.why = one.failures .. ' failures in a row, in several mailboxes; the last: ' .. ARGV[13]
+  end
+  store_breakers(server, breakers)
+  if breaking then return wait, one.why end
+end
+
+-- The results of items that are done although nothing of their work was: a probe has found the mailbox closed, and says of it
+-- what a failed scan does; a message was gone.
+local NOT_OPENED, GONE = 'not-opened', 'gone'
+
+-- Note that the work was done: there is no outage, or it is over.
+local function mend()
+  if ARGV[12] == NOT_OPENED or ARGV[12] == GONE then return end
+  local key = P .. ':server:' .. server
+  redis.call('HSET', key, 'went:' .. work, NOW)
+  local breakers = breakers_of(redis.call('HGET', key, 'breaker'))
+  if breakers[work] then
+    breakers[work] = nil
+    store_breakers(server, breakers)
+  end
+end
+
 local broken
 if how == 'later' and ARGV[19] == '1' then
-  local wait, why = broke(server, work, mailbox, ARGV[13])
+  local wait, why = broke()
   if wait then how, label, delay, hold, broken = 'throttled', 'throttled', wait, 'server', why end
 end
 
@@ -78,9 +134,6 @@ if not spared() then
 end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
-
--- The result of a probe that found a mailbox closed: it is done, and says of the mailbox what a failed scan does.
-local NOT_OPENED = 'not-opened'
 
 -- Note at the mailbox what became of its scan; return whether it failed and the last one did not, or otherwise. Since the
 -- first failure of a row is stored when and why, for those who ask which mailboxes are not well.
@@ -167,7 +220,7 @@ if ARGV[17] == '1' and f[13] then take_back_memory() end
 for i = 25, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
 if how == 'done' or how == 'left' then redis.call('HSET', P .. ':mailbox:' .. mailbox, 'went', NOW) end
-if how == 'done' then mend(server, work, ARGV[12]) end
+if how == 'done' then mend() end
 if hold ~= '' and not broken then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how

@@ -22,7 +22,7 @@
 local id = ARGV[2]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'attempts', 'facts',
-  'open', 'topic', 'work')
+  'open', 'topic')
 if f[1] ~= 'running' or f[2] ~= ARGV[3] or f[3] ~= ARGV[4] then return 'lost' end
 if not (f[4] and f[5]) then
   quarantine_item(id, 'item-incomplete', f[4], f[5])
@@ -30,7 +30,7 @@ if not (f[4] and f[5]) then
 end
 notice_new_primary()
 local intent = ARGV[6] == '1'
-if intent and stopped(f[4], f[5], f[10]) then return 'held' end
+if intent and stopped(f[4], f[5], id) then return 'held' end
 local step, opened = ARGV[7], f[8] or ''
 local before, since = open_step(opened)
 if step ~= '' then opened = intent and ARGV[3] .. ':' .. step or '' end

@@ -26,7 +26,8 @@ local function quarantine_item(id, why, mailbox, server, idle)
 end
 
 -- Return whether an item in this state has ended and only its end is stored: it stands in no lane and in no set.
-local REMEMBERED = { done = true, left = true, dropped = true, failed = true }
-local function is_remembered(state) return REMEMBERED[state] or false end
+local function is_remembered(state)
+  return state == 'done' or state == 'left' or state == 'dropped' or state == 'failed'
+end
 
 local PLACE_OF = { released = ':inflight', running = ':inflight', later = ':later', dead = ':dead' }

@@ -97,17 +97,16 @@ local function earliest(l)
   return math.max(l.hold, l.rest, l.tat - slack)
 end
 
--- Return whether the mailbox, its group or its server is paused or held, or this work of its server.
+-- Return whether the mailbox, its group or its server is paused or held, or the work of this item on its server.
 --   starting  whether something is to start, which quiet hours prevent; what has been started is finished
-local function stopped(mailbox, server, work, starting)
+local function stopped(mailbox, server, id, starting)
   if CFG.paused or (starting and CFG.rest > 0) then return true end
-  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
-    local v = redis.call('HMGET', key, 'paused', 'hold', 'hold_for', 'group', 'breaker')
-    local group_paused, rest = of_group(v[4])
-    if v[1] or group_paused or held_until(v[2], v[3]) > NOW or (starting and rest > 0) then return true end
-    if v[5] and broken_until(breakers_of(v[5]), work) > NOW then return true end
-  end
-  return false
+  local m = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'paused', 'hold', 'hold_for', 'group')
+  local group_paused, rest = of_group(m[4])
+  if m[1] or group_paused or held_until(m[2], m[3]) > NOW or (starting and rest > 0) then return true end
+  local s = redis.call('HMGET', P .. ':server:' .. server, 'paused', 'hold', 'hold_for', 'breaker')
+  if s[1] or held_until(s[2], s[3]) > NOW then return true end
+  return s[4] and broken_until(breakers_of(s[4]), redis.call('HGET', item_key(id), 'work')) > NOW or false
 end
 
 -- Hold a mailbox or a server for a delay in microseconds, with a reason; a longer hold and its reason stay. The caller

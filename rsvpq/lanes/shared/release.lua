@@ -33,12 +33,14 @@ local function release_head(mailbox, gate, score, breakers)
     place(mailbox)
     return nil
   end
-  local till = broken_until(breakers, f[2])
-  if till > NOW then
-    place(mailbox, till)
-    return nil
+  if breakers and breakers[f[2]] then
+    local till = broken_until(breakers, f[2])
+    if till > NOW then
+      place(mailbox, till)
+      return nil
+    end
+    if not may_try(m.server, breakers, f[2], id) then return nil, true end
   end
-  if not may_try(m.server, breakers, f[2], id) then return nil, true end
   -- Always a new one, even if the counter has lost its value: a finished generation is taken for a replay.
   local generation = string.format('%.0f', math.max(0, number(f[5]), number(f[6])) + 1)
   redis.call('LPOP', lane_key(mailbox))
@@ -134,8 +136,11 @@ local function open_gates()
     if not servers[server] then
       local l = look_up('server', server)
       forget_why(l)
-      servers[server] = { room = room(l), n = l.n, most = l.concurrency, breakers = breakers_of(l.breaker) }
-      bound_breakers(server, servers[server].breakers)
+      servers[server] = { room = room(l), n = l.n, most = l.concurrency, breakers = false }
+      if l.breaker then
+        servers[server].breakers = breakers_of(l.breaker)
+        bound_breakers(server, servers[server].breakers)
+      end
     end
     if not pools[pool] then
       local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
