@@ -124,7 +124,7 @@ def _left_alone(status: Status) -> Iterator[str]:
         yield f"everything is paused: {status.paused.reason}"
     if paused := [name for name, server in status.servers.items() if server.paused]:
         yield f"paused: {', '.join(paused)}"
-    if held := [name for name, server in status.servers.items() if server.held_s]:
+    if held := [hold.of(name) for name, server in status.servers.items() for hold in server.holds]:
         yield f"held: {', '.join(held)}"
     if failing := cannot_be_scanned(status.servers.values()):
         yield failing

@@ -12,9 +12,9 @@ import click
 from rsvpq import wiring
 from rsvpq.cli.documents import say
 from rsvpq.lanes import Lanes, OperatorAction
+from rsvpq.lanes.breakers import Hold
 from rsvpq.lanes.later_items import LaterItem
 from rsvpq.lanes.run_results import Ended, ScansOffered, Triggered
-from rsvpq.lanes.status import Hold
 from rsvpq.mail.messages import Mailbox
 from rsvpq.ops import OperatorContext, scans
 from rsvpq.tasks import contract
@@ -130,7 +130,7 @@ class Following:
         known = self.lanes.snapshot.known_items(ids.values())
         for name, item_id in ids.items():
             item = known.get(item_id)
-            if item is not None and item.state in ("dead", "left"):
+            if item is not None and item.state in ("failed", "left"):
                 self._drop(name, f"the scan failed: {item.reason}")
             elif item is None or item.state == "done":
                 # Drop it at the second suspicion: after the first, its last report may still be on its way.
@@ -145,7 +145,7 @@ class Following:
         chosen = [self._waiting[name] for name in names]
         snapshot, found = self.lanes.snapshot, {}
         held_mailboxes = snapshot.holds("mailbox", (mailbox.name for mailbox in chosen))
-        held_servers = snapshot.holds("server", {mailbox.server for mailbox in chosen})
+        held_servers = snapshot.holds("server", {mailbox.server for mailbox in chosen}, contract.SCAN_MAILBOX)
         for mailbox in chosen:
             own, its_servers = held_mailboxes.get(mailbox.name), held_servers.get(mailbox.server)
             if own and own.left_s > longer_than_s:

@@ -224,8 +224,8 @@ def _waiting(server: ServerStatus) -> Iterator[str]:
     """Yield what blocks the whole server, then why mailboxes wait, by number of items."""
     if server.paused:
         yield f"paused{printable(control.about_pause(server.paused))}"
-    if server.held_s:
-        yield f"held for another {age(server.held_s)}{_why(server.held_why)}"
+    for hold in server.holds:
+        yield f"{printable(hold.subject)}held for another {age(hold.left_s)}{_why(hold.why)}"
     for reason, waiting in sorted(server.waiting.items(), key=lambda pair: -pair[1].items):
         yield f"{reason} {waiting.items} in {waiting.mailboxes}"
 

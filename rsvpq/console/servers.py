@@ -59,8 +59,8 @@ def totals(status: Status) -> dict[str, int]:
 def obstacle(server: ServerStatus) -> str:
     """Say what keeps the whole server from being worked; '' if nothing does."""
     found = [f"paused{about_pause(server.paused)}"] if server.paused else []
-    if server.held_s:
-        found.append(f"held for another {age(server.held_s)}: {server.held_why or 'no reason given'}")
+    for hold in server.holds:
+        found += [f"{hold.subject}held for another {age(hold.left_s)}: {hold.why or 'no reason given'}"]
     return "; ".join(found)
 
 

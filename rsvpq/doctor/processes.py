@@ -163,9 +163,9 @@ def _stopped(status: Status, notes: Notes) -> None:
     for name, server in sorted(status.servers.items()):
         if server.paused:
             notes.warn("paused", f"{name}: {server.paused.reason}", f"rsvpq resume server {name}")
-        if server.held_s:
-            why = f": {server.held_why}" if server.held_why else ""
-            text = f"{name} is held for another {server.held_s:.0f} s{why}"
+        for hold in server.holds:
+            why = f": {hold.why}" if hold.why else ""
+            text = f"{hold.of(name)} is held for another {hold.left_s:.0f} s{why}"
             remedy = f"repair the cause, then rsvpq resume server {name}; the hold also ends by itself"
             notes.warn("held", text, remedy)
 

@@ -6,10 +6,11 @@ from typing import Any, Literal
 from redis.exceptions import ResponseError
 
 from rsvpq.lanes.bounds import ENDLESS
+from rsvpq.lanes.breakers import HOLD_FIELDS, holds_in
 from rsvpq.lanes.ledger import OperatorAction
 from rsvpq.lanes.limits import LIMIT_FIELDS, Limits, Rate, limit_fields
 from rsvpq.lanes.namespace import Namespace
-from rsvpq.lanes.reading import batched, left_s, microseconds, number_of, values_of, whole
+from rsvpq.lanes.reading import batched, microseconds, number_of, values_of, whole
 
 Scope = Literal["all", "mailbox", "group", "server"]
 #: The pools of workers by name, each with the most items that it may have in flight.
@@ -201,11 +202,10 @@ class Controls:
         self._set("all", "", action, {})
 
     def held(self, scope: Literal["mailbox", "server"], name: str) -> tuple[float, str]:
-        """Return how many seconds the hold still lasts, and why; (0, '') without a hold."""
-        key = self._namespace.key(scope, name)
-        hold, length, why = self._namespace.redis.hmget(key, "hold", "hold_for", "hold_why")
-        for_s = left_s(hold, length, self._namespace.time_us())
-        return for_s, why or "" if for_s else ""
+        """Return how many seconds the longest hold still lasts, and why; (0, '') without a hold."""
+        fields = self._namespace.redis.hmget(self._namespace.key(scope, name), HOLD_FIELDS)
+        holds = holds_in(fields, self._namespace.time_us())
+        return max(((hold.left_s, hold.why) for hold in holds), default=(0.0, ""))
 
     def limit(
         self,

@@ -31,8 +31,8 @@
 -- ARGV[23]  how many it left alone by reason, JSON
 -- ARGV[24]  over which cap those of ARGV[21] were held back; '' for none
 -- ARGV[25+] label, number for each further count
--- Returns   { state, { released, ... }, hold } with state 'done' | 'left' | 'dead' | 'later' | 'pending' | 'replay' | 'lost',
---           the released items as in release.lua, and for how many microseconds the breaker holds the server because of
+-- Returns   { state, { released, ... }, hold } with state 'done' | 'left' | 'dead' | 'failed' (a scan that is given
+--           up) | 'later' | 'pending' | 'replay' | 'lost', the released items as in release.lua, and for how many microseconds the breaker holds the work because of
 --           this failure; without the last one if it does not
 -- Replay    is recognized by its generation, returns 'replay' and changes nothing but what it releases
 
@@ -40,8 +40,8 @@ local id, generation, how, label, reason = ARGV[2], ARGV[3], ARGV[5], ARGV[6], A
 local delay, hold = number(ARGV[8]), ARGV[10]
 local item = item_key(id)
 local f = redis.call('HMGET', item, 'state', 'generation', 'owner', 'mailbox', 'server', 'pool', 'attempts', 'finished',
-  'facts', 'open', 'charged', 'looks', 'topic', 'asked', 'throttled')
-local mailbox, server = f[4], f[5]
+  'facts', 'open', 'charged', 'looks', 'topic', 'asked', 'throttled', 'work')
+local mailbox, server, work = f[4], f[5], f[16] or ''
 if f[8] == generation then return { 'replay', release(number(ARGV[11])) } end
 if f[1] ~= 'running' or f[2] ~= generation or f[3] ~= ARGV[4] then return { 'lost', release(number(ARGV[11])) } end
 
@@ -50,27 +50,60 @@ if not (mailbox and server and f[6]) then
   return { 'lost', release(number(ARGV[11])) }
 end
 
--- The breaker of a server: so many failures in a row, in so many mailboxes, with no item of it done in between, are an
--- outage of the server and not the fault of an item. It is then held, shortly at first and never so long that its return
--- goes unnoticed for minutes; the attempts are not charged, and after each hold one item tries (look_up()).
+-- So many failures of a work in a row, in so many mailboxes, with nothing of it done in between, are an outage of the server
+-- and not the fault of an item. The work is then held, shortly at first and never so long that the return of the server goes
+-- unnoticed for minutes; the attempts are not charged. A success of another work proves nothing: a server may find messages
+-- and answer none. But a mailbox where another work fails is one of those that are counted.
 local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 15000000, 60000000
 
--- Return for how long the server is held because of this failure, and why; nothing if it is not.
-local function broke()
-  local key = P .. ':server:' .. server
-  local v = redis.call('HMGET', key, 'failures', 'failing', 'breaks', 'hold', 'hold_for')
-  local failures, failing, breaks = number(v[1]) + 1, decoded(v[2]) or {}, number(v[3])
-  local known = #failing >= FEWEST_MAILBOXES
-  for _, name in ipairs(failing) do known = known or name == mailbox end
-  if not known then failing[#failing + 1] = mailbox end
-  local breaking, wait = failures >= MOST_FAILURES and #failing >= FEWEST_MAILBOXES, held_until(v[4], v[5]) - NOW
-  -- What was in flight when the server was held shares the hold.
-  if breaking and wait <= 0 then
-    wait = math.min(LONGEST_BREAK, FIRST_BREAK * 2 ^ math.min(breaks, 10))
-    breaks = breaks + 1
+-- Note that the work fails in this mailbox; return in how many it or another work of the server fails.
+local function note_failing(breakers)
+  local own, is_counted, count, is_known = {}, {}, 0, false
+  for other, one in pairs(breakers) do
+    for _, name in ipairs(type(one.failing) == 'table' and one.failing or {}) do
+      if other == work then own[#own + 1], is_known = name, is_known or name == mailbox end
+      if not is_counted[name] then is_counted[name], count = true, count + 1 end
+    end
   end
-  redis.call('HSET', key, 'failures', failures, 'failing', cjson.encode(failing), 'breaks', breaks)
-  if breaking then return wait, failures .. ' failures in a row, in several mailboxes; the last: ' .. ARGV[13] end
+  breakers[work].failing = own
+  if not is_known and #own < FEWEST_MAILBOXES then own[#own + 1] = mailbox end
+  return is_counted[mailbox] and count or count + 1
+end
+
+-- Count a failure; return for how long the work is held because of it, and why; nothing if it is not.
+local function broke()
+  local breakers = breakers_of(redis.call('HGET', P .. ':server:' .. server, 'breaker'))
+  local one = breakers[work] or {}
+  breakers[work] = one
+  one.failures = number(one.failures) + 1
+  local breaking = note_failing(breakers) >= FEWEST_MAILBOXES and one.failures >= MOST_FAILURES
+  -- What was in flight when the work was held shares the hold.
+  local wait = broken_until(breakers, work) - NOW
+  if breaking and wait <= 0 then
+    local breaks = number(one.breaks)
+    wait = math.min(LONGEST_BREAK, FIRST_BREAK * 2 ^ math.min(breaks, 10))
+    one.breaks, one.trial = breaks + 1, nil
+    one.hold, one.hold_for = string.format('%.0f', NOW + wait), wait
+    one.why = one.failures .. ' failures in a row, in several mailboxes; the last: ' .. ARGV[13]
+  end
+  store_breakers(server, breakers)
+  if breaking then return wait, one.why end
+end
+
+-- The results of items that are done although nothing of their work was: a probe has found the mailbox closed, and says of it
+-- what a failed scan does; a message was gone.
+local NOT_OPENED, GONE = 'not-opened', 'gone'
+
+-- Note that the work was done: there is no outage, or it is over.
+local function mend()
+  if ARGV[12] == NOT_OPENED or ARGV[12] == GONE then return end
+  local key = P .. ':server:' .. server
+  redis.call('HSET', key, 'went:' .. work, NOW)
+  local breakers = breakers_of(redis.call('HGET', key, 'breaker'))
+  if breakers[work] then
+    breakers[work] = nil
+    store_breakers(server, breakers)
+  end
 end
 
 local broken
@@ -80,14 +113,16 @@ if how == 'later' and ARGV[19] == '1' then
 end
 
 -- How often in a row an item may wait without setting a hold, and how often it may hold its mailbox or server although
--- other items succeeded there since its last hold: then the item is the cause, and its content comes from outside.
+-- other items succeeded there since its last hold (on a server, of the same work): then the item is the cause, and its
+-- content comes from outside.
 local MOST_WAITS, MOST_PASSED = 100, 3
 
 -- Return whether this turn costs no attempt. A server that stops all items may do so without a bound; status shows it.
 local function spared()
   if how ~= 'throttled' then return how == 'held' end
   if hold == '' then return redis.call('HINCRBY', item, 'waits', 1) <= MOST_WAITS end
-  local went = number(redis.call('HGET', P .. ':' .. hold .. ':' .. (hold == 'server' and server or mailbox), 'went'))
+  local party = hold == 'server' and { P .. ':server:' .. server, 'went:' .. work } or { P .. ':mailbox:' .. mailbox, 'went' }
+  local went = number(redis.call('HGET', party[1], party[2]))
   local passed = f[15] and went > number(f[15]) and redis.call('HINCRBY', item, 'passed', 1) or 0
   redis.call('HSET', item, 'throttled', NOW)
   return passed <= MOST_PASSED
@@ -95,13 +130,10 @@ end
 
 if not spared() then
   redis.call('HDEL', item, 'waits', 'passed', 'throttled')
-  if how == 'throttled' then how, hold = 'later', '' end
+  if how == 'throttled' then how, hold, broken = 'later', '', nil end
 end
 
 local scan = redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id
-
--- The result of a probe that found a mailbox closed: it is done, and says of the mailbox what a failed scan does.
-local NOT_OPENED = 'not-opened'
 
 -- Note at the mailbox what became of its scan; return whether it failed and the last one did not, or otherwise. Since the
 -- first failure of a row is stored when and why, for those who ask which mailboxes are not well.
@@ -134,8 +166,8 @@ end
 local function tell(state, first)
   local item, step = { id, f[9], server, f[7] }, open_step(f[10])
   local result, text = ARGV[12], ARGV[13]
-  if state == 'dead' then
-    audit('dead', item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
+  if state == 'dead' or state == 'failed' then
+    audit(state, item, { step = step, result = how == 'later' and 'exhausted' or result, reason = text })
   elseif how == 'later' or (how == 'throttled' and (first or (f[11] == '1' and step ~= ''))) then
     audit('failed', item, { step = step, result = how, reason = text })
   elseif (state == 'done' or state == 'left') and not scan then
@@ -187,11 +219,9 @@ count(label, 1, server)
 if ARGV[17] == '1' and f[13] then take_back_memory() end
 for i = 25, #ARGV, 2 do count(ARGV[i], ARGV[i + 1], server) end
 if how == 'throttled' or how == 'held' then redis.call('HINCRBY', item, 'attempts', -1) end
-if how == 'done' or how == 'left' then
-  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do redis.call('HSET', key, 'went', NOW) end
-  redis.call('HDEL', P .. ':server:' .. server, 'failures', 'failing', 'breaks')
-end
-if hold ~= '' then hold_back(hold, hold == 'server' and server or mailbox, delay, broken or ARGV[13]) end
+if how == 'done' or how == 'left' then redis.call('HSET', P .. ':mailbox:' .. mailbox, 'went', NOW) end
+if how == 'done' then mend() end
+if hold ~= '' and not broken then hold_back(hold, hold == 'server' and server or mailbox, delay, ARGV[13]) end
 
 local state = how
 -- An item that sets a hold twice in a row comes well after the others, to show whether it is the only cause.
@@ -200,8 +230,7 @@ if how == 'held' or (how == 'throttled' and hold ~= '' and not hinders) then
   state = 'pending'
   to_pending(id, mailbox)
 elseif how == 'dead' or (how == 'later' and number(f[7]) >= ATTEMPTS) then
-  state = 'dead'
-  to_dead(id, server, reason)
+  state = give_up(id, mailbox, server, reason)
 elseif how == 'done' then
   remember('done', ARGV[9])
 elseif how == 'left' then

@@ -202,7 +202,7 @@ class Start:
 class Finish:
     """The result of finishing an item: its new state (or ``replay``, ``lost``), and what was released in its place.
 
-    ``held_s``: for how many seconds its server is held, because this failure is one of an outage; 0 if it is not.
+    ``held_s``: for how many seconds its work is held on the server, because this is a failure of an outage; 0 if not.
     """
 
     state: str

@@ -39,7 +39,7 @@ if under_way or redis.call('EXISTS', item_key(id)) == 1 then
 elseif redis.call('LLEN', lane_key(mailbox)) > 0 then
   answer = 'full'
 else
-  -- The record of a dead scan is not needed once there is another scan, which finds the same messages.
+  -- The record of the last scan is not needed once there is another one. The version before let scans be dead.
   local last = redis.call('HGET', key, 'last_scan')
   if last then
     if redis.call('ZREM', P .. ':dead', last) == 1 then tally(redis.call('HGET', item_key(last), 'server'), 'dead', -1) end

@@ -30,7 +30,7 @@ if not (f[4] and f[5]) then
 end
 notice_new_primary()
 local intent = ARGV[6] == '1'
-if intent and stopped(f[4], f[5]) then return 'held' end
+if intent and stopped(f[4], f[5], id) then return 'held' end
 local step, opened = ARGV[7], f[8] or ''
 local before, since = open_step(opened)
 if step ~= '' then opened = intent and ARGV[3] .. ':' .. step or '' end

@@ -23,7 +23,7 @@ note_done(ARGV[3])
 redis.call('ZREM', P .. ':dead', id)
 tally(server, 'dead', -1)
 redis.call('HSET', item_key(id), 'attempts', 0)
--- A dead scan is in the ledger only until the next one is offered, so no other is under way.
+-- The version before let scans be dead. Such a one is in the ledger only until the next is offered: no other is under way.
 if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'last_scan') == id then
   redis.call('HSET', P .. ':mailbox:' .. mailbox, 'scan', id)
 else

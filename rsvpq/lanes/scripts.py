@@ -11,7 +11,7 @@ from importlib import resources
 #: The files of the folder ``shared``, in order: each uses only files before it.
 SHARED = (
     *("values", "broken", "keys", "limits", "counts", "items", "lanes", "slots"),
-    *("topics", "audit", "states", "release"),
+    *("topics", "audit", "states", "breaker", "release"),
 )
 SCRIPTS = (
     *("offer", "offer_scan", "release", "start", "record", "renew", "finish", "refuse", "discard", "sweep"),

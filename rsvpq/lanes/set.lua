@@ -41,6 +41,19 @@ local function withdraw_groups()
   end
 end
 
+-- Forget why it was held, and the holds of single works. Their mailboxes wait for the end of these; so many are placed
+-- at once, and the others when that has come, which is within a minute.
+local PLACED_AT_ONCE = 500
+local function end_holds()
+  local breakers = breakers_of(redis.call('HGET', key, 'breaker'))
+  redis.call('HDEL', key, 'hold_why', 'breaker')
+  for work in pairs(breakers) do
+    local till = string.format('%.0f', broken_until(breakers, work))
+    local waiting = redis.call('ZRANGEBYSCORE', P .. ':wait', till, till, 'LIMIT', 0, PLACED_AT_ONCE)
+    for _, mailbox in ipairs(waiting) do place(mailbox) end
+  end
+end
+
 for i = 11, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   if field == 'pause_ended' then
@@ -55,7 +68,7 @@ for i = 11, #ARGV, 2 do
   elseif value == '' then
     redis.call('HDEL', key, field)
     if field == 'confirmed' and scope == 'all' then withdraw_groups() end
-    if field == 'hold' then redis.call('HDEL', key, 'hold_why', 'failures', 'failing', 'breaks') end
+    if field == 'hold' then end_holds() end
   else
     redis.call('HSET', key, field, value)
   end

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rsvpq.lanes.breakers import HOLD_FIELDS, Hold, holds_in
 from rsvpq.lanes.controls import Scope
 from rsvpq.lanes.ending import ScanTotals
 from rsvpq.lanes.limits import LIMIT_FIELDS, Lane
@@ -25,7 +26,6 @@ from rsvpq.lanes.status import (
     NO_YARDSTICK,
     PAUSE_FIELDS,
     HashFields,
-    Hold,
     Override,
     Pause,
     Status,
@@ -218,18 +218,23 @@ class Snapshot:
                 found[name] = MailboxState.of(dict(zip(_MAILBOX_FIELDS, fields, strict=True)), now_us)
         return found
 
-    def holds(self, scope: Literal["mailbox", "server"], names: Iterable[str]) -> dict[str, Hold]:
-        """Return the holds of these mailboxes or servers, by name, without those that are not held."""
+    def holds(self, scope: Literal["mailbox", "server"], names: Iterable[str], work: str = "") -> dict[str, Hold]:
+        """Return the holds of these mailboxes or servers, by name, without those that are not held.
+
+        :param work: the name of a task; where only that is held on a server, its hold. '' for holds of everything.
+        """
+        found = self.all_holds(scope, names)
+        chosen = {name: [hold for hold in holds if hold.work in ("", work)] for name, holds in found.items()}
+        return {name: holds[0] for name, holds in chosen.items() if holds}
+
+    def all_holds(self, scope: Literal["mailbox", "server"], names: Iterable[str]) -> dict[str, list[Hold]]:
+        """Return the holds of these mailboxes or servers, by name, that of everything before those of single works."""
         names, now_us = list(names), self._namespace.time_us()
         with self._redis.pipeline(transaction=False) as pipe:
             for name in names:
-                pipe.hmget(self._namespace.key(scope, name), "hold", "hold_for", "hold_why")
-            replies = values_of(pipe, ((None,) * 3,) * len(names))
-        held = {}
-        for name, (hold, length, why) in zip(names, replies, strict=True):
-            if for_s := left_s(hold, length, now_us):
-                held[name] = Hold(round(for_s, 3), why or "")
-        return held
+                pipe.hmget(self._namespace.key(scope, name), HOLD_FIELDS)
+            replies = values_of(pipe, ((None,) * len(HOLD_FIELDS),) * len(names))
+        return {name: held for name, fields in zip(names, replies, strict=True) if (held := holds_in(fields, now_us))}
 
     def servers(self) -> set[str]:
         """Return the names of the servers that were configured here."""

@@ -53,7 +53,7 @@ if redis.call('SISMEMBER', P .. ':servers', server) == 0 then
     server = home
   end
 end
-if stopped(mailbox, server, true) then
+if stopped(mailbox, server, id, true) then
   give_back(id, mailbox, server, f[6])
   to_pending(id, mailbox)
   place(mailbox)

@@ -51,6 +51,7 @@ local function hindrance(l)
 end
 
 local server_hindrance = once(function(name) return hindrance(look_up('server', name, true)) end)
+local breakers = once(function(name) return breakers_of(redis.call('HGET', P .. ':server:' .. name, 'breaker')) end)
 local group_stops = once(of_group)
 local is_deserted = once(deserted)
 local pool_is_full = once(function(pool)
@@ -73,9 +74,10 @@ local function why(mailbox, name, l)
   if own == 'paused' then return 'mailbox paused' end
   if server == 'held' then return 'server held' end
   if own == 'held' then return 'mailbox held' end
+  local head = redis.call('HMGET', item_key(redis.call('LINDEX', lane_key(mailbox), 0)), 'pool', 'work')
+  if broken_until(breakers(name), head[2]) > NOW then return 'outage' end
   if CFG.rest > 0 or l.rest > 0 then return 'quiet hours' end
-  local head = redis.call('LINDEX', lane_key(mailbox), 0)
-  local pool = redis.call('HGET', item_key(head), 'pool') or ''
+  local pool = head[1] or ''
   if is_deserted(pool) then return 'no worker' end
   if own then return 'mailbox ' .. own end
   if server then return 'server ' .. server end

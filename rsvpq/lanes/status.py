@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from rsvpq.lanes.breakers import HOLD_FIELDS, Breaker, Hold, all_holds, breakers_of
 from rsvpq.lanes.limits import Rate
 from rsvpq.lanes.namespace import Namespace
 from rsvpq.lanes.reading import age_s, batched, left_s, number_of, quiet_left_s, skipped_by_reason, values_of, whole
@@ -104,14 +105,6 @@ class Failing:
     since_s: float = 0.0
 
 
-@dataclass(slots=True)
-class Hold:
-    """The hold of a mailbox: the seconds left, and the reason."""
-
-    left_s: float
-    why: str = ""
-
-
 #: The fields of a pause: reason, who, when, and when it ends.
 PAUSE_FIELDS = ("paused", "paused_by", "paused_at", "paused_until")
 #: The fields of limits that an operator has set: interval (microseconds), burst, concurrency, who, when.
@@ -163,8 +156,8 @@ class ServerStatus:
     the time since the oldest of them was offered, ``lag_p95_s`` the 95th percentile; ``scan_lag_s`` is the age of the
     oldest scan that has not ended, without those of mailboxes that cannot be entered, or are held. ``failing`` has
     what keeps scans from succeeding, by the name of the error; ``late`` is how many mailboxes were not scanned in
-    time. ``held_s`` is how long the hold of the server still
-    lasts, ``held_why`` its reason;
+    time. ``held_s`` is how long the hold of the server still lasts, ``held_why`` its reason, ``breakers`` what fails in
+    a row there, by work, and ``holds`` all holds, also those of single works;
     ``held_mailboxes`` and ``paused_mailboxes`` are the mailboxes with a hold or pause of their own. ``on_hold`` is the
     number of messages that wait for a person, by reason; ``skipped`` of those that the last scan of each mailbox left
     alone. ``limits`` are those that an operator has set for the server,
@@ -191,6 +184,7 @@ class ServerStatus:
     last_answer_s: float | None = None
     held_s: float = 0.0
     held_why: str = ""
+    breakers: dict[str, Breaker] = field(default_factory=dict)
     on_hold: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     paused: Pause | None = None
@@ -205,6 +199,11 @@ class ServerStatus:
     def in_flight(self) -> int:
         """The number of items that hold a slot of the server."""
         return self.released + self.running
+
+    @property
+    def holds(self) -> list[Hold]:
+        """The hold of everything on the server, if there is one, then those of single works."""
+        return all_holds(self.held_s, self.held_why, self.breakers)
 
 
 #: What the ledger keeps for whole servers, and so cannot say of some of their mailboxes.
@@ -415,6 +414,7 @@ class StatusReader:
             server.unfinished = unfinished
             server.held_s = left_s(record["hold"], record["hold_for"], self._now_us)
             server.held_why = record["hold_why"] or "" if server.held_s else ""
+            server.breakers = breakers_of(record["breaker"], self._now_us)
             server.last_answer_s = self._age(record["last:answered"])
             server.paused = Pause.of(record, self._now_us)
             server.limits = Override.of(record, self._now_us)
@@ -460,5 +460,5 @@ def _counts(stored: Mapping[str, str]) -> dict[str, int]:
     return {label: whole(count) for label, count in stored.items() if not label.startswith(_SIGHTINGS)}
 
 
-_OF_SERVER = ("later", "dead", "hold", "hold_for", "hold_why", "last:answered", *LIVE_FIELDS, *PAUSE_FIELDS)
+_OF_SERVER = ("later", "dead", *HOLD_FIELDS, "last:answered", *LIVE_FIELDS, *PAUSE_FIELDS)
 _STOPS = ("quiet_from", "quiet_until", *PAUSE_FIELDS)

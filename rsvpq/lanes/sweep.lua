@@ -5,8 +5,8 @@
 -- ARGV[2]   most items to take back
 -- ARGV[3]   the expected time, microseconds, from the caller's monotonic clock; 0 if unknown. If the time is much
 --           later, Redis' clock was put forward: no lease has ended by that, and all begin anew
--- Returns   { back, dead }: how many items are back in their lanes, and how many are dead because their attempts are
---           used up or because they never start
+-- Returns   { back, ended }: how many items are back in their lanes, and how many were given up because their attempts
+--           are used up or because they never start
 -- Replay    takes back the rest
 --
 -- An item that never started goes to the tail of its lane, so that it does not block the items behind it. A release in
@@ -17,7 +17,7 @@
 --
 -- If the clock was put back, leases, delays and waits would end too late, so none may be further away than it is long.
 
-local back, dead = 0, 0
+local back, ended = 0, 0
 local FEWEST_VAIN = 3
 
 -- Return how often in a row the item was released in vain, this time included, and why.
@@ -28,20 +28,26 @@ local function vain(id, pool)
   return number(f[1]) + (passed_over and 1 or 0), why
 end
 
-local function end_it(id, mailbox, server, reason)
-  to_dead(id, server, reason)
-  if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id then
-    redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan')
+-- Give an item up, and record that in the audit.
+--   f       its fields as take_back() reads them
+--   result  in one word
+local function end_it(id, mailbox, f, result, reason)
+  local state = give_up(id, mailbox, f[2], reason)
+  audit(state, { id, f[6], f[2], f[5] }, { step = open_step(f[7]), result = result, reason = reason })
+  if state == 'failed' then
+    redis.call('HSETNX', P .. ':mailbox:' .. mailbox, 'failed', NOW)
+    redis.call('HSET', P .. ':mailbox:' .. mailbox, 'failed_why', reason)
   end
-  dead = dead + 1
+  ended = ended + 1
 end
 
 local function take_back_running(id, mailbox, f)
-  local worn_out = number(f[5]) >= ATTEMPTS
-  audit(worn_out and 'dead' or 'failed', { id, f[6], f[2], f[5] },
-    { step = open_step(f[7]), result = 'lost', reason = 'the worker was lost' })
   give_back(id, mailbox, f[2], f[3])
-  if worn_out then return end_it(id, mailbox, f[2], 'the worker was lost on the last attempt') end
+  if number(f[5]) >= ATTEMPTS then
+    return end_it(id, mailbox, f, 'lost', 'the worker was lost on the last attempt')
+  end
+  audit('failed', { id, f[6], f[2], f[5] },
+    { step = open_step(f[7]), result = 'lost', reason = 'the worker was lost' })
   to_pending(id, mailbox)
   back = back + 1
 end
@@ -51,8 +57,7 @@ local function take_back_released(id, mailbox, f)
   give_back(id, mailbox, f[2], f[3])
   if times >= math.max(FEWEST_VAIN, ATTEMPTS) then
     local reason = 'was released ' .. times .. ' times and never started: ' .. why
-    audit('dead', { id, f[6], f[2], f[5] }, { step = open_step(f[7]), result = 'unstarted', reason = reason })
-    return end_it(id, mailbox, f[2], reason)
+    return end_it(id, mailbox, f, 'unstarted', reason)
   end
   if times > 0 then redis.call('HSET', item_key(id), 'unstarted', times) end
   redis.call('HSET', item_key(id), 'state', 'pending')
@@ -60,14 +65,14 @@ local function take_back_released(id, mailbox, f)
   back = back + 1
 end
 
-local NEVER_IN_FLIGHT = { pending = true, later = true, dead = true, done = true, left = true, dropped = true }
+local NEVER_IN_FLIGHT = { pending = true, later = true, dead = true }
 
 local function take_back(id)
   local f = redis.call('HMGET', item_key(id), 'mailbox', 'server', 'pool', 'state', 'attempts', 'facts', 'open')
   if not (f[1] and f[2] and f[3]) then
     return quarantine_item(id, f[4] and 'item-incomplete' or 'item-missing', f[1] or nil, f[2], true)
   end
-  if NEVER_IN_FLIGHT[f[4]] then
+  if NEVER_IN_FLIGHT[f[4]] or is_remembered(f[4]) then
     redis.call('ZREM', P .. ':inflight', id)
     return note_broken('inflight[' .. id .. ']', 'foreign-member')
   end
@@ -110,4 +115,4 @@ if most_kept then
   redis.call('XTRIM', P .. ':audit', 'MAXLEN', '~', string.format('%.0f', most_kept), 'LIMIT', 10000)
 end
 if back > 0 then count('lease-expired', back) end
-return { back, dead }
+return { back, ended }

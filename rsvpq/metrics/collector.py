@@ -17,8 +17,10 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from rsvpq import __version__
+from rsvpq.lanes.breakers import short_name
 from rsvpq.lanes.status import ANSWERED, ServerStatus, Status
 from rsvpq.metrics.reading import InstallationReader, Reading
+from rsvpq.tasks import contract
 from rsvpq.wiring.wellness import FAILURE_STATES, failures
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ FAILURES: Mapping[str, str] = {
     "later": "later",
     "throttled": "throttled",
     "dead": "dead",
+    "failed": "failed",
 }
 _DONE = "done:"
 #: Seconds after which a scrape ends without a reading: two less than Prometheus gives it by default.
@@ -149,11 +152,20 @@ def _of_installation(reading: Reading) -> Iterator["Metric"]:
     if reading.schedule_s is not None:
         about = "The longest interval of the schedules, if one of them is for all mailboxes."
         yield _gauge("rsvpq_schedule_seconds", about, [((), reading.schedule_s)])
+    yield from _of_redis(reading)
+
+
+def _of_redis(reading: Reading) -> Iterator["Metric"]:
     if reading.missing_replicas is not None:
         about = "Replicas that a failover or an intent needs and Redis lacks; 0 without sentinels."
         yield _gauge("rsvpq_redis_missing_replicas", about, [((), reading.missing_replicas)])
     about = "Whether the sentinels could name another primary; 1 without sentinels."
     yield _gauge("rsvpq_redis_can_elect", about, [((), reading.can_elect is not False)])
+    if reading.scripts is not None:
+        about = "Calls of scripts by all clients of Redis, since its start."
+        yield _counter("rsvpq_redis_script_calls", about, [((), reading.scripts.calls)])
+        about = "For how long these kept Redis busy, in seconds."
+        yield _counter("rsvpq_redis_script_seconds", about, [((), reading.scripts.seconds)])
     if reading.memory is not None:
         yield _gauge("rsvpq_redis_memory_bytes", "Memory that Redis uses.", [((), reading.memory.used)])
     if reading.memory is not None and reading.memory.most:  # 0 stands for no limit, and would divide to infinity
@@ -190,8 +202,12 @@ def _of_servers(status: Status) -> Iterator["Metric"]:
     yield _gauge("rsvpq_on_hold", "Messages that wait for a person.", held, "server", "reason")
     skipped = [([name, reason], number) for name, one in servers.items() for reason, number in one.skipped.items()]
     yield _gauge("rsvpq_skipped", "Messages that the last scans left alone.", skipped, "server", "reason")
-    holds = [([name], one.held_s) for name, one in servers.items()]
-    yield _gauge("rsvpq_held_seconds", "How long the hold of the server still lasts; 0 for none.", holds, "server")
+    holds = [([name], max((hold.left_s for hold in one.holds), default=0)) for name, one in servers.items()]
+    about = "How long the hold of the server, or of one work there, still lasts; 0 for none."
+    yield _gauge("rsvpq_held_seconds", about, holds, "server")
+    failures = [([name, work], number) for name, one in servers.items() for work, number in _in_a_row(one)]
+    about = "Failures of the work in a row that may be the fault of the server; 0 after a success."
+    yield _gauge("rsvpq_server_failures", about, failures, "server", "work")
     yield from _counts_of_servers(status)
 
 
@@ -213,6 +229,12 @@ def _counts_of_servers(status: Status) -> Iterator["Metric"]:
     ]
     failures.append((["", "lease-expired"], status.counts.get("lease-expired", 0)))
     yield _counter("rsvpq_failures", "Attempts that failed.", failures, "server", "class")
+
+
+def _in_a_row(server: ServerStatus) -> Iterable[tuple[str, int]]:
+    """Yield the failures of each work in a row; also 0, for no series may end with the last failure."""
+    found = {work: one.failures for work, one in server.breakers.items()}
+    return ((short_name(work), found.get(work, 0)) for work in sorted(contract.WORKS))
 
 
 def _lags(server: ServerStatus) -> Iterable[tuple[str, float | None]]:

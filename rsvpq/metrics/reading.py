@@ -27,6 +27,14 @@ class RedisMemory:
 
 
 @dataclass(frozen=True, slots=True)
+class RedisScripts:
+    """The calls of scripts by all clients of Redis, and the seconds for which they kept it busy, since its start."""
+
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """An installation at one moment.
 
@@ -34,8 +42,9 @@ class Reading:
     :param list_readable: whether the list can be read in its present state; if not, an earlier one may be in force.
     :param size: how many it has, and how many have left it; None as ``groups``.
     :param mode: that of the settings. :param queued: by queue, the messages that wait with Celery.
-    :param memory: None if Redis does not permit INFO. :param missing_replicas: how many replicas a failover, or
-        ``redis.intent_replicas``, needs and Redis lacks; 0 without sentinels, None as above.
+    :param memory, scripts: None if Redis does not permit INFO.
+    :param missing_replicas: how many replicas a failover, or ``redis.intent_replicas``, needs and Redis lacks; 0
+        without sentinels, None as above.
     :param can_elect: whether the sentinels could name another primary; None without sentinels, or if they do not permit
         the question.
     :param schedule_s: the longest interval of the schedules, in seconds; None if none of them is for all mailboxes, so
@@ -51,6 +60,7 @@ class Reading:
     mode: str
     queued: Mapping[str, int]
     memory: RedisMemory | None
+    scripts: RedisScripts | None
     missing_replicas: int | None
     can_elect: bool | None
     schedule_s: float | None
@@ -107,6 +117,7 @@ class InstallationReader:
             mode=settings.mode,
             queued=force.queued,
             memory=self._memory(),
+            scripts=self._scripts(),
             missing_replicas=self._missing_replicas(),
             can_elect=self._sentinels.can_elect(settings.redis.service) if self._sentinels else None,
             schedule_s=_longest_schedule_s(settings),
@@ -130,6 +141,14 @@ class InstallationReader:
         except NoPermissionError:
             return None
         return RedisMemory(int(info.get("used_memory", 0)), int(info.get("maxmemory", 0)))
+
+    def _scripts(self) -> RedisScripts | None:
+        try:
+            info = self._redis.info("commandstats")
+        except NoPermissionError:
+            return None
+        found = [info.get(f"cmdstat_{command}", {}) for command in ("eval", "evalsha")]
+        return RedisScripts(sum(one.get("calls", 0) for one in found), sum(one.get("usec", 0) for one in found) / 1e6)
 
     def _missing_replicas(self) -> int | None:
         redis = self._settings.redis

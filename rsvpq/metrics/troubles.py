@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
+from rsvpq.lanes.breakers import Hold
 from rsvpq.lanes.status import ServerStatus, Status
 from rsvpq.metrics.reading import Reading
 from rsvpq.text import age, counted
@@ -108,9 +109,10 @@ def _settings(reading: Reading) -> Iterator[Trouble]:
 
 def _servers(reading: Reading) -> Iterator[Trouble]:
     for name, server in reading.status.servers.items():
-        if _is_held_long(server):
-            why = f": {server.held_why}" if server.held_why else ""
-            yield Trouble(Severity.WARNING, f"{name} is held for another {age(server.held_s)}{why}")
+        for hold in server.holds:
+            if _is_long(hold, server):
+                why = f": {hold.why}" if hold.why else ""
+                yield Trouble(Severity.WARNING, f"{hold.of(name)} is held for another {age(hold.left_s)}{why}")
         if server.late:
             late = (
                 f"{counted(server.late, 'mailbox')} of {name} late, the oldest scan is {age(server.oldest_scan_s)} old"
@@ -134,9 +136,8 @@ def _certificates(reading: Reading) -> Iterator[Trouble]:
             yield Trouble(Severity.WARNING, f"the certificate of {name} {ends}")
 
 
-def _is_held_long(server: ServerStatus) -> bool:
-    waited_s = max(server.lag_s or 0.0, server.scan_lag_s or 0.0)
-    return server.held_s > 0 and max(server.held_s, waited_s) > LONG_HOLD_S
+def _is_long(hold: Hold, server: ServerStatus) -> bool:
+    return max(hold.left_s, server.lag_s or 0.0, server.scan_lag_s or 0.0) > LONG_HOLD_S
 
 
 def _failover(reading: Reading) -> Iterator[Trouble]:

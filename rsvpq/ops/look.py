@@ -39,7 +39,7 @@ def worst_first(servers: Mapping[str, ServerStatus]) -> list[str]:
 
     def urgency(name: str) -> tuple[object, ...]:
         server = servers[name]
-        stands = server.paused is not None or server.held_s > 0
+        stands = server.paused is not None or bool(server.holds)
         return not stands, not server.dead, -(server.lag_s or 0.0), -server.pending, natural(name)
 
     return sorted(servers, key=urgency)

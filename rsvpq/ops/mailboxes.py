@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, field, replace
 from shlex import quote
 from typing import Any, Literal, get_args
 
+from rsvpq.lanes.breakers import Hold
 from rsvpq.lanes.dead_items import DeadOfMailbox
 from rsvpq.lanes.snapshot import MailboxState
-from rsvpq.lanes.status import Hold, Pause
+from rsvpq.lanes.status import Pause
 from rsvpq.mail.errors import LoginRefused
 from rsvpq.ops import look
 from rsvpq.ops.between_attempts import FailingMessages, failing_messages
@@ -139,7 +140,7 @@ def examine_mailboxes(context: OperatorContext, choice: MailboxChoice) -> Examin
     names = [mailbox.name for mailbox in select(listed.values(), group=choice.group or None)]
     if not choice.group:
         names += sorted(snapshot.known() - listed.keys())
-    states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers)
+    states, holds = snapshot.mailboxes(names), snapshot.holds("server", servers, contract.SCAN_MAILBOX)
     paused = {name: one for name, one in snapshot.group_pauses().items() if choice.group in ("", name)}
     groups = {mailbox.group for mailbox in listed.values() if choice.group in ("", mailbox.group)}
     stopped = obstacles(context, [choice.server] if choice.server else servers, paused, groups)
@@ -190,7 +191,7 @@ def show_mailbox(context: OperatorContext, name: str) -> dict[str, Any]:
     stopped = obstacles(context, [server] if server else [], paused_groups, [listed.group] if listed else [])
     examiner = _Examiner(
         Periods(settings),
-        snapshot.holds("server", [server]),
+        snapshot.holds("server", [server], contract.SCAN_MAILBOX),
         context.lanes.dead_items.by_mailbox(),
         failing_messages(context.lanes.later_items()),
         stopped,

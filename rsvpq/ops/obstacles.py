@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Literal
 
-from rsvpq.lanes.status import Hold, Pause
+from rsvpq.lanes.breakers import Hold
+from rsvpq.lanes.status import Pause
 from rsvpq.ops.context import OperatorContext
 from rsvpq.ops.control import about_pause
 from rsvpq.text import age
@@ -14,19 +15,25 @@ from rsvpq.wiring.in_force import InForce
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """A pause, quiet hours or a hold that stops every mailbox of its scope; as a text it says what it is."""
+    """A pause, quiet hours or a hold that stops every mailbox of its scope; as a text it says what it is.
+
+    :param work: the only work that is held, by the name of its task; '' if nothing of them is worked.
+    """
 
     kind: Literal["pause", "quiet", "hold"]
     scope: Literal["all", "server", "group"]
     name: str
     text: str
     remedy: str
+    work: str = ""
 
     def __str__(self) -> str:
         return self.text
 
     def stops(self, server: str, group: str) -> bool:
-        """Return whether it stops a mailbox of this server and this group."""
+        """Return whether it stops all work in a mailbox of this server and this group."""
+        if self.work:
+            return False
         return self.scope == "all" or (self.scope == "server" and self.name == server) or self.name == group != ""
 
 
@@ -45,7 +52,7 @@ def obstacles(
     found += [_paused("server", name, pause) for name, pause in paused.items()]
     found += [_paused("group", name, pause) for name, pause in paused_groups.items()]
     found += [_quiet(name, left_s) for name, left_s in snapshot.quiet_hours(groups).items()]
-    return found + [_held(name, hold) for name, hold in snapshot.holds("server", names).items()]
+    return found + [_held(name, hold) for name, holds in snapshot.all_holds("server", names).items() for hold in holds]
 
 
 def _paused(scope: Literal["server", "group"], name: str, pause: Pause) -> Obstacle:
@@ -62,11 +69,10 @@ def _quiet(group: str, left_s: float) -> Obstacle:
 
 
 def _held(name: str, hold: Hold) -> Obstacle:
-    text = f"server {name} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}"
-    remedy = (
-        f"server {name} is held, which ends by itself; once the cause is repaired: rsvpq resume server {quote(name)}"
-    )
-    return Obstacle("hold", "server", name, text, remedy)
+    what = hold.of(f"server {name}")
+    text = f"{what} is held for another {age(hold.left_s)}: {hold.why or 'no reason given'}"
+    remedy = f"{what} is held, which ends by itself; once the cause is repaired: rsvpq resume server {quote(name)}"
+    return Obstacle("hold", "server", name, text, remedy, hold.work)
 
 
 def said_of(pause: Pause) -> str:

@@ -13,7 +13,7 @@ The steps of a delivery:
      this (``finish.lua``).
    - Transient and Unknown put it back with a growing delay, until its attempts are used up; an outage of the server,
      which is many of them in a row in several mailboxes, holds it instead (``broke()`` in ``finish.lua``).
-   - Refused makes it dead.
+   - Refused makes it dead. A scan is never dead, it has failed: the next one does its work.
    - A pause puts it back until the lane goes on. An unexpected error is treated like Transient.
 4. Each finish also releases other items into the free slots, and they are published. A delivery that lost its lease
    finishes nothing: another one has the item.
@@ -57,6 +57,8 @@ LOOK_AGAIN_SOON_S = 300.0
 #: More make no delay longer than any setting allows.
 _MOST_DOUBLINGS = 64
 _UNLISTED = "unlisted"
+#: The states of a message and of a scan that are not tried again.
+GIVEN_UP = ("dead", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +270,7 @@ class _Delivery:
                 server_fault=server_fault,
             )
         )
-        if finish.state == "dead":
+        if finish.state in GIVEN_UP:
             raise error
         # Flower shows the `exc` of a retry, not its text. The stubs require numbers.Real.
         raise Retry(exc=error, when=finish.held_s or delay_s) from None  # type: ignore[arg-type]
@@ -280,11 +282,11 @@ class _Delivery:
     def _finish(self, ending: Ending) -> Finish:
         finish = self.carrier.lanes.ledger.finish(self.item_id, self.generation, self.owner, ending, release=REFILL)
         event, result, delay_s = str(ending.how), ending.result, ending.delay_s
-        if finish.state == "dead" and event != "dead":
+        if finish.state in GIVEN_UP and event != "dead":
             result = "exhausted"
         if finish.held_s:  # the ledger made of a failure what comes of an outage
             event, delay_s = "throttled", finish.held_s
-        self._log(finish.state if finish.state in ("dead", "lost") else event, ending.audited, result, delay_s)
+        self._log(finish.state if finish.state in (*GIVEN_UP, "lost") else event, ending.audited, result, delay_s)
         self.carrier.publish(finish.released)
         return finish
 
@@ -295,4 +297,4 @@ class _Delivery:
             fields["delay_s"] = round(delay_s, 1)
         if reason:
             fields["reason"] = reason
-        log_event(logger, logging.WARNING if event == "dead" else logging.INFO, event, fields)
+        log_event(logger, logging.WARNING if event in GIVEN_UP else logging.INFO, event, fields)

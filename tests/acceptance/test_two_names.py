@@ -49,9 +49,10 @@ def test_no_request_is_answered_twice_and_both_names_are_reported(twice: Stack) 
     wait_until_answered(twice)
     summary = twice.exchange.ask("summary")
     assert summary["requests"]["answered_twice"] == 0
-    dead = json.loads(rsvpq(twice, "dead", "list", "--json").stdout)["dead"]
-    assert len(dead) == listed - twice.plan.world.mailboxes
-    assert all("are one mailbox" in one["reason"] and one["mailbox"] in one["reason"] for one in dead)
+    failed = json.loads(rsvpq(twice, "mailboxes", "--state", "failed", "--json").stdout)["rows"]
+    assert len(failed) == listed - twice.plan.world.mailboxes
+    reasons = {row["mailbox"]: row["symptoms"][0]["reason"] for row in failed}
+    assert all("are one mailbox" in reason and name in reason for name, reason in reasons.items())
 
 
 def test_a_check_of_the_list_names_what_may_be_one_mailbox(twice: Stack) -> None:

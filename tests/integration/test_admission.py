@@ -337,7 +337,7 @@ def test_what_no_offer_makes_is_dead_with_the_reason_and_nothing_is_done(desk: D
 
 
 @pytest.mark.parametrize("wanted", [{"href": "x"}, {"uid": 5}, "x", []])
-def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
+def test_a_forged_question_fails(desk: Desk, wanted: Any) -> None:
     scan = contract.scan_item(ADELE, "run", "explain", {"uid": "x"})
     desk.lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
     (release,) = desk.lanes.ledger.release()
@@ -347,7 +347,7 @@ def test_a_forged_question_is_dead(desk: Desk, wanted: Any) -> None:
         desk.carry(release)
 
 
-def test_a_scan_under_another_mailboxs_name_is_dead(desk: Desk) -> None:
+def test_a_scan_under_another_mailboxs_name_fails(desk: Desk) -> None:
     bruno = Mailbox("bruno", "mail1", "sales")
     desk.lanes.ledger.offer_scans([(contract.lane_of(bruno), contract.scan_item(ADELE, "run"))])
     (release,) = desk.lanes.ledger.release()

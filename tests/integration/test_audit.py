@@ -289,7 +289,7 @@ def test_the_last_lost_worker_is_dead(lanes: Lanes, clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(None, []), (Busy("503", 1), ["failed"]), (Transient("x"), ["failed"]), (Refused("x"), ["dead"])],
+    [(None, []), (Busy("503", 1), ["failed"]), (Transient("x"), ["failed"]), (Refused("x"), ["failed"])],
 )
 def test_a_scan_is_recorded_only_when_it_fails(lanes: Lanes, error: Exception | None, expected: list[str]) -> None:
     def work(attempt: Attempt) -> Outcome:

@@ -262,13 +262,19 @@ def test_a_repeated_retry_changes_nothing_even_after_another_death(graves: Lanes
     assert graves.snapshot.counts()["retried"] == 1
 
 
-def test_a_dead_scan_that_is_retried_is_the_only_scan_of_its_mailbox(installation: Installation) -> None:
+def test_a_dead_scan_of_the_version_before_is_the_only_scan_of_its_mailbox_when_it_is_retried(
+    installation: Installation,
+) -> None:
     lanes = installation.lanes()
+    redis, prefix = lanes.namespace.redis, lanes.namespace.prefix
     scan = contract.scan_item(ADELE, "first")
     lanes.ledger.offer_scans([(contract.lane_of(ADELE), scan)])
     (release,) = lanes.ledger.release()
     lanes.ledger.start(scan.id, release.generation, "worker")
     lanes.ledger.finish(scan.id, release.generation, "worker", Ending("dead", label="dead"))
+    dead = {"state": "dead", "work": scan.work, "pool": scan.pool, "payload": json.dumps(scan.payload)}
+    redis.hset(f"{prefix}:item:{scan.id}", mapping=dead)
+    redis.zadd(f"{prefix}:dead", {scan.id: 1})
     assert lanes.dead_items.retry([scan.id], OperatorAction("a test", "retry")) == {scan.id: "retried"}
     assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), contract.scan_item(ADELE, "second"))]) == {
         "adele": "scanning"

@@ -143,6 +143,31 @@ def test_a_row_has_the_reason_how_long_it_is_held_and_what_to_do(installation: I
     assert symptom["remedy"].endswith("rsvpq resume mailbox 'o'\"'\"'neil'")
 
 
+def fail_answers(lanes: Lanes) -> None:
+    """Let answers fail as in an outage of the server: six in a row, in six mailboxes, which are not in the list."""
+    for number in range(6):
+        lane = contract.lane_of(Mailbox(f"user{number}", "mail1"))
+        lanes.ledger.offer(lane, [Item(f"a{number}", contract.ANSWER_REQUEST, contract.ANSWER_QUEUE, {})])
+        (release,) = lanes.ledger.release()
+        lanes.ledger.start(release.id, release.generation, "a test")
+        ending = Ending("later", label="later", reason="Unknown: it returned 500", delay_s=60, server_fault=True)
+        lanes.ledger.finish(release.id, release.generation, "a test", ending)
+
+
+@pytest.mark.parametrize("command", [("mailboxes",), ("status",), ("check",), ("doctor",)], ids=lambda words: words[0])
+def test_work_that_an_outage_holds_is_named_and_the_server_is_not_held(
+    installation: Installation, lanes: Lanes, command: tuple[str, ...]
+) -> None:
+    fail_answers(lanes)
+    text = " ".join(installation.rsvpq(*command).stdout.split())
+    assert "answer_request" in text
+    assert "nothing starts there" not in text
+    assert examined(installation)["held_servers"] == {}
+    resumed = installation.rsvpq("resume", "server", "mail1").stdout
+    assert "its hold would have lasted another 1" in resumed
+    assert "6 failures in a row, in several mailboxes; the last: Unknown: it returned 500" in resumed
+
+
 def test_a_refused_login_is_resumed_at_its_server(installation: Installation, lanes: Lanes) -> None:
     scan(lanes, ADELE, LoginRefused("SEARCH /adele/Inbox returned 401"))
     found = examined(installation)
@@ -233,6 +258,25 @@ def test_where_nobody_takes_from_a_queue_no_mailbox_is_said_to_be_well(installat
     assert (totals, stated) == ("3 mailboxes without a symptom, but not all of them are worked:", missing)
     shown = installation.rsvpq("mailboxes", "show", "adele").stdout
     assert (missing in shown, "it is well" in shown) == (True, False)
+
+
+@pytest.mark.parametrize("how", ["dead", "later"], ids=["refused at once", "out of attempts"])
+def test_a_scan_that_is_given_up_has_failed_until_one_succeeds_and_is_never_dead(
+    installation: Installation, lanes: Lanes, how: Literal["dead", "later"]
+) -> None:
+    lanes.namespace.redis.hset(lanes.namespace.general, "attempts", 1)
+    for number in range(3):
+        offered = contract.scan_item(ADELE, f"r{number}")
+        assert lanes.ledger.offer_scans([(contract.lane_of(ADELE), offered)]) == {"adele": "offered"}
+        (release,) = lanes.ledger.release()
+        lanes.ledger.start(release.id, release.generation, "a test")
+        ending = Ending(how, label=how, reason="Unknown: SEARCH returned 500")
+        assert lanes.ledger.finish(release.id, release.generation, "a test", ending).state == "failed"
+        assert (lanes.snapshot.status().dead, list(lanes.dead_items.all())) == (0, [])
+        assert states(examined(installation)) == {"adele": ["failed"]}
+    assert lanes.snapshot.counts()["failed"] == 3
+    scan(lanes, ADELE, run="well")
+    assert states(examined(installation)) == {}
 
 
 def test_a_mailbox_with_dead_items_is_not_well_until_they_are_settled(installation: Installation, lanes: Lanes) -> None:

@@ -32,6 +32,8 @@ from tests.support.redis_proxy import redis_proxy
 from tests.support.scrape import Scrape, scrape
 
 ADELE = Mailbox("adele", "mail1")
+#: The names of the tasks that carry items.
+WORKS = ("answer_request", "open_response", "process_cancellation", "scan_mailbox")
 #: What a scrape has while Redis cannot be read.
 WITHOUT_REDIS = {"rsvpq_up", "rsvpq_redis_up", "rsvpq_scrape_seconds", "rsvpq_build_info"}
 #: The default of Prometheus' scrape_timeout.
@@ -61,7 +63,7 @@ def offer(lanes: Lanes, *items: str, mailbox: Mailbox = ADELE) -> None:
     )
 
 
-def finish(lanes: Lanes, how: Literal["done", "dead", "left", "throttled"], label: str, **more: Any) -> None:
+def finish(lanes: Lanes, how: Literal["done", "dead", "left", "later", "throttled"], label: str, **more: Any) -> None:
     """Let the next item end, or wait."""
     (release,) = lanes.ledger.release()
     lanes.ledger.start(release.id, release.generation, "worker")
@@ -174,6 +176,29 @@ def test_pauses_holds_and_other_limits_are_seen(installation: Installation, lane
     assert found.value("rsvpq_mailboxes", server="mail1", state="held") == 1
 
 
+def test_an_outage_differs_from_other_holds_by_the_failures_in_a_row(installation: Installation, lanes: Lanes) -> None:
+    for number in range(6):
+        offer(lanes, f"a{number}", mailbox=Mailbox(f"user{number}", "mail1"))
+        finish(lanes, "later", "later", server_fault=True, delay_s=3600)
+
+    found = of(installation)
+
+    rows = {work: found.value("rsvpq_server_failures", server="mail1", work=work) for work in WORKS}
+    assert rows == {**dict.fromkeys(WORKS, 0), "answer_request": 6}
+    assert 0 < (found.value("rsvpq_held_seconds", server="mail1") or 0) <= 15
+    assert found.value("rsvpq_server_failures", server="mail2", work="answer_request") == 0
+
+
+def test_the_time_that_scripts_take_of_redis_is_counted(installation: Installation, lanes: Lanes) -> None:
+    before = of(installation)
+    offer(lanes, "a1")
+
+    after = of(installation)
+
+    for name in ("rsvpq_redis_script_calls_total", "rsvpq_redis_script_seconds_total"):
+        assert (after.value(name) or 0) > (before.value(name) or 0) > 0
+
+
 def test_messages_that_wait_for_a_person_are_counted_by_reason(installation: Installation, lanes: Lanes) -> None:
     offer(lanes, "a1")
     finish(lanes, "left", "done:left", on_hold="conflict", delay_s=3600, remember_s=7200)
@@ -251,12 +276,13 @@ def test_memory_has_a_limit_only_if_redis_has_one(ours: Installation, server: Qu
     assert of(ours).value("rsvpq_redis_memory_limit_bytes") == 64 << 20
 
 
-def test_without_permission_for_info_only_the_memory_is_missing(ours: Installation, server: QueueServer) -> None:
+def test_without_permission_for_info_only_what_it_tells_is_missing(ours: Installation, server: QueueServer) -> None:
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "default", "-info")
     found = of(ours)
     assert (found.value("rsvpq_up"), found.value("rsvpq_dispatchers")) == (1, 0)
     assert found.value("rsvpq_redis_memory_bytes") is None
+    assert found.value("rsvpq_redis_script_calls_total") is None
 
 
 def test_nothing_looks_healthy_while_redis_is_away_or_refuses_to_be_read(

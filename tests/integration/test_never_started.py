@@ -169,7 +169,9 @@ def test_a_scan_that_never_starts_makes_room_for_the_next(redis: Any) -> None:
         lanes.ledger.refuse("scan-1", "x", at_once=True)
         lanes.now += S
         lanes.ledger.sweep()
-    assert [dead.id for dead in list(lanes.dead_items.all())] == ["scan-1"]
+    why = lanes.snapshot.mailboxes(["adele"])["adele"].failed_why
+    assert (ledger(lanes, "scan-1")["state"], why) == ("failed", "was released 3 times and never started: x")
+    assert list(lanes.dead_items.all()) == []
     assert lanes.ledger.offer_scans([(adele, Item("scan-2", "scan", "scan", {}))]) == {"adele": "offered"}
 
 

@@ -13,6 +13,7 @@ from celery.exceptions import Ignore, Retry
 from rsvpq.lanes import Item, Lane, Lanes
 from rsvpq.lanes.status import ServerStatus
 from rsvpq.mail.errors import Busy, ExchangeError, LoginRefused, NotAnswerable, Unsettled
+from rsvpq.tasks import contract
 from rsvpq.tasks.journal import LeaseLost, Outcome, Paused, Taken
 from rsvpq.tasks.runner import Carrier
 from tests.integration.test_carrier import ATTEMPTS, Published, fails, state, succeeds
@@ -123,6 +124,21 @@ def test_a_server_that_holds_up_everybody_costs_nobody_an_attempt_however_long(
     assert {lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:{one}", "attempts") or "0" for one in "ab"} == {
         "0"
     }
+    assert is_shown(lanes.snapshot.status().servers["mail1"])
+
+
+def test_a_server_that_turns_all_answers_away_costs_none_an_attempt_although_it_is_scanned(
+    lanes: Lanes, carrier: Carrier, clock: Clock
+) -> None:
+    offer(lanes, "a")
+    for number in range(20):
+        scan = Item(f"scan-{number}", contract.SCAN_MAILBOX, "scan", {"kind": "scan"})
+        lanes.ledger.offer(Lane("bruno", "mail1"), [scan])
+        for waited_s in (A_WHILE_S, 50, 50):  # the scan goes between two holds by the answer
+            clock.turn(waited_s)
+            turn(lanes, carrier, Busy("503", 40))
+        assert state(lanes, scan.id) == "done"
+    assert lanes.namespace.redis.hget(f"{lanes.namespace.prefix}:item:a", "attempts") == "0"
     assert is_shown(lanes.snapshot.status().servers["mail1"])
 
 

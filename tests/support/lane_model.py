@@ -13,7 +13,7 @@ How = Literal["done", "left", "dead", "later", "throttled", "held"]
 IN_FLIGHT = ("released", "running")
 #: How often in a row a turn of an item costs no attempt.
 MOST_WAITS, MOST_PASSED = 100, 3
-FINAL = ("done", "left", "dead", "dropped")
+FINAL = ("done", "left", "dead", "failed", "dropped")
 
 
 class Pace(NamedTuple):
@@ -51,8 +51,9 @@ class Party:
     tat: int = 0
     #: Counts the changes of the pace; a charge is promised only the pace under which its item was released.
     epoch: int = 0
-    #: When an item of it was last done or left alone.
+    #: When an item of it was last done or left alone; of a server: was last done, by work.
     went: int = 0
+    went_by_work: dict[str, int] = field(default_factory=dict)
     charges: list[int] = field(default_factory=list)
 
     @property
@@ -121,6 +122,11 @@ class Entry:
     throttled: int | None = None
     passed: int = 0
     waits: int = 0
+
+    @property
+    def work(self) -> str:
+        """What is done with it."""
+        return "scan" if self.scan else "answer"
 
 
 class Load(NamedTuple):
@@ -340,7 +346,9 @@ class LaneModel:
         if how != "held":
             self._charge(item, now)
         if how in ("done", "left"):
-            self.mailboxes[item.mailbox].went = self.servers[item.server].went = now
+            self.mailboxes[item.mailbox].went = now
+        if how == "done":
+            self.servers[item.server].went_by_work[item.work] = now
         item.finished = generation
         item.attempts -= how in ("throttled", "held")
         self._count(counted)
@@ -369,7 +377,8 @@ class LaneModel:
         if not hold:
             item.waits += 1
             return item.waits <= MOST_WAITS
-        went = (self.mailboxes[item.mailbox] if hold == "mailbox" else self.servers[item.server]).went
+        by_work = self.servers[item.server].went_by_work
+        went = self.mailboxes[item.mailbox].went if hold == "mailbox" else by_work.get(item.work, 0)
         passed = item.throttled is not None and went > item.throttled
         item.passed += passed
         item.throttled = now
@@ -385,7 +394,7 @@ class LaneModel:
         return True
 
     def sweep(self, now: int) -> tuple[int, int]:
-        """Take back what nobody can be working on any more: (back in their lanes, dead)."""
+        """Take back what nobody can be working on any more: (back in their lanes, given up)."""
         ended = sorted((item for item in self.in_flight() if item.due <= now), key=lambda item: (item.due, item.id))
         dead = 0
         for item in ended:
@@ -410,8 +419,6 @@ class LaneModel:
             return item.state if item else "unknown"
         item.state, item.attempts = "pending", 0
         self.lanes[item.mailbox].insert(0, item.id)
-        if item.scan:
-            self.mailboxes[item.mailbox].scan = item.id
         self._count("retried")
         return "retried"
 
@@ -522,9 +529,11 @@ class LaneModel:
         self.lanes[item.mailbox].insert(0, item.id)
 
     def _end(self, item: Entry, state: str) -> None:
+        if state == "dead" and item.scan:
+            state = "failed"
         self._leave(item, state)
-        if state == "dead":
-            self._count("dead")
+        if state in ("dead", "failed"):
+            self._count(state)
         if state == "done":
             item.looks = 0
         if self.mailboxes[item.mailbox].scan == item.id:

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from rsvpq.cli.status_picture import picture
-from rsvpq.lanes.status import Backlog, Hold, Pause, ServerStatus, Status
+from rsvpq.lanes.breakers import Hold
+from rsvpq.lanes.status import Backlog, Pause, ServerStatus, Status
 from rsvpq.wiring.coverage import Coverage
 from rsvpq.wiring.in_force import InForce
 

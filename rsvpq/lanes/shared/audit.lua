@@ -2,13 +2,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      read by record_decisions() only, from the index that it is given
--- Returns   nothing; defines decoded(), audit(), record_decisions(), open_step(), forget_unseen()
-
--- Return the table in a JSON text; nil if there is none.
-local function decoded(text)
-  local ok, found = pcall(cjson.decode, text or '')
-  return ok and type(found) == 'table' and found or nil
-end
+-- Returns   nothing; defines audit(), record_decisions(), open_step(), forget_unseen()
 
 -- The last millisecond of the year 9999.
 local LAST_MS = 253402300799999

@@ -26,6 +26,8 @@ local function quarantine_item(id, why, mailbox, server, idle)
 end
 
 -- Return whether an item in this state has ended and only its end is stored: it stands in no lane and in no set.
-local function is_remembered(state) return state == 'done' or state == 'left' or state == 'dropped' end
+local function is_remembered(state)
+  return state == 'done' or state == 'left' or state == 'dropped' or state == 'failed'
+end
 
 local PLACE_OF = { released = ':inflight', running = ':inflight', later = ':later', dead = ':dead' }

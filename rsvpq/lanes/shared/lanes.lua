@@ -102,7 +102,8 @@ end
 
 -- Put the mailbox where its state says: at its server's gate, waiting for a time, or nowhere until an event. Called
 -- after every change of a mailbox, so that none stays in a wrong place.
-local function place(mailbox)
+--   not_before  until when its first item must wait, whatever the limits allow; nil for none
+local function place(mailbox, not_before)
   local m = look_up('mailbox', mailbox)
   forget_why(m)
   if m.where == 'wait' then
@@ -113,6 +114,7 @@ local function place(mailbox)
   local head, pool, server, more = head_of(mailbox)
   if head then restore(mailbox, m, server) end
   local at = earliest(m)
+  if at and not_before then at = math.max(at, not_before) end
   local where = ''
   if more then
     where = 'wait'

@@ -3,7 +3,7 @@
 -- KEYS[1]   namespace
 -- ARGV      not read
 -- Returns   nothing; defines CFG, RELEASE_LEASE, RUN_LEASE, ATTEMPTS, held_until(), of_group(), LOOKED_UP,
---           limits_of(), look_up(), earliest(), stopped(), hold_back(), forget_why()
+--           breakers_of(), broken_until(), limits_of(), look_up(), earliest(), stopped(), hold_back(), forget_why()
 
 -- Return until when lanes rest in quiet hours that begin and end at these times; 0 if they do not rest now.
 local function resting_until(first, last)
@@ -30,6 +30,21 @@ local function held_until(hold, length)
   return math.min(number(hold), NOW + positive(length, LONGEST_HOLD))
 end
 
+-- Return the breakers of a server by work, from its field; see breaker.lua.
+local function breakers_of(text)
+  local found = text and decoded(text) or {}
+  for work, one in pairs(found) do
+    if type(one) ~= 'table' then found[work] = nil end
+  end
+  return found
+end
+
+-- Return until when a breaker holds this work of its server.
+local function broken_until(breakers, work)
+  local one = breakers[work]
+  return one and held_until(one.hold, one.hold_for) or 0
+end
+
 -- Return whether a group of mailboxes is paused, and until when it rests (0 if it does not).
 local function of_group(group)
   if not group then return false, 0 end
@@ -39,7 +54,7 @@ end
 
 -- The fields of a mailbox or a server that limits_of() reads, in its order.
 local LOOKED_UP = { 'n', 'reserved', 'tat', 'hold', 'hold_for', 'paused', 'live_interval', 'live_burst',
-  'live_concurrency', 'interval', 'burst', 'concurrency', 'breaks', 'group', 'server', 'where', 'weight', 'hold_why' }
+  'live_concurrency', 'interval', 'burst', 'concurrency', 'breaker', 'group', 'server', 'where', 'weight', 'hold_why' }
 
 -- Return the limits and the present load of a mailbox or a server, from its values of LOOKED_UP and what of_group() says
 -- of its group. A limit that an operator set at run time (live_*) overrides the configured one, and that one the default.
@@ -60,9 +75,8 @@ local function limits_of(key, v, group_paused, rest, reading)
     key = key,
     n = number(v[1]), reserved = number(v[2]), tat = tat, hold = hold, paused = v[6],
     interval = interval, burst = burst,
-    -- A server whose breaker has held it is tried by one item, until one is done.
-    concurrency = number(v[13]) > 0 and 1 or positive(v[9], positive(v[12], CFG.concurrency or 1)),
-    weight = positive(v[17], CFG.weight or 1),
+    concurrency = positive(v[9], positive(v[12], CFG.concurrency or 1)), weight = positive(v[17], CFG.weight or 1),
+    breaker = v[13],
     group = v[14], group_paused = group_paused, rest = rest,
     server = v[15], where = v[16] or '', hold_why = v[18],
   }
@@ -83,16 +97,16 @@ local function earliest(l)
   return math.max(l.hold, l.rest, l.tat - slack)
 end
 
--- Return whether the mailbox, its group or its server is paused or held.
+-- Return whether the mailbox, its group or its server is paused or held, or the work of this item on its server.
 --   starting  whether something is to start, which quiet hours prevent; what has been started is finished
-local function stopped(mailbox, server, starting)
+local function stopped(mailbox, server, id, starting)
   if CFG.paused or (starting and CFG.rest > 0) then return true end
-  for _, key in ipairs({ P .. ':mailbox:' .. mailbox, P .. ':server:' .. server }) do
-    local v = redis.call('HMGET', key, 'paused', 'hold', 'hold_for', 'group')
-    local group_paused, rest = of_group(v[4])
-    if v[1] or group_paused or held_until(v[2], v[3]) > NOW or (starting and rest > 0) then return true end
-  end
-  return false
+  local m = redis.call('HMGET', P .. ':mailbox:' .. mailbox, 'paused', 'hold', 'hold_for', 'group')
+  local group_paused, rest = of_group(m[4])
+  if m[1] or group_paused or held_until(m[2], m[3]) > NOW or (starting and rest > 0) then return true end
+  local s = redis.call('HMGET', P .. ':server:' .. server, 'paused', 'hold', 'hold_for', 'breaker')
+  if s[1] or held_until(s[2], s[3]) > NOW then return true end
+  return s[4] and broken_until(breakers_of(s[4]), redis.call('HGET', item_key(id), 'work')) > NOW or false
 end
 
 -- Hold a mailbox or a server for a delay in microseconds, with a reason; a longer hold and its reason stay. The caller

@@ -11,8 +11,9 @@ local function room(l)
   return math.max(0, math.min(l.concurrency - l.n, by_pace))
 end
 
--- Release the first item of a mailbox that stands at the gate with this score; return nil if it stood there wrongly.
-local function release_head(mailbox, gate, score)
+-- Release the first item of a mailbox that stands at the gate with this score; return nil if it stood there wrongly, and
+-- then whether the gate has to wait for the item that tries the work of this one.
+local function release_head(mailbox, gate, score, breakers)
   local m = look_up('mailbox', mailbox)
   local id, pool = head_of(mailbox)
   if not id or m.where ~= 'ready:' .. gate or gate ~= (m.server or '') .. ':' .. pool then
@@ -31,6 +32,14 @@ local function release_head(mailbox, gate, score)
     quarantine_item(id, 'item-incomplete', mailbox, f[4])
     place(mailbox)
     return nil
+  end
+  if breakers and breakers[f[2]] then
+    local till = broken_until(breakers, f[2])
+    if till > NOW then
+      place(mailbox, till)
+      return nil
+    end
+    if not may_try(m.server, breakers, f[2], id) then return nil, true end
   end
   -- Always a new one, even if the counter has lost its value: a finished generation is taken for a replay.
   local generation = string.format('%.0f', math.max(0, number(f[5]), number(f[6])) + 1)
@@ -127,7 +136,11 @@ local function open_gates()
     if not servers[server] then
       local l = look_up('server', server)
       forget_why(l)
-      servers[server] = { room = room(l), n = l.n, most = l.concurrency }
+      servers[server] = { room = room(l), n = l.n, most = l.concurrency, breakers = false }
+      if l.breaker then
+        servers[server].breakers = breakers_of(l.breaker)
+        bound_breakers(server, servers[server].breakers)
+      end
     end
     if not pools[pool] then
       local v = redis.call('HMGET', P .. ':pools', pool, 'most:' .. pool)
@@ -168,8 +181,10 @@ local function release(most)
       redis.call('SREM', P .. ':gates', best.name)
     else
       tries = tries - 1
-      local one = release_head(first[1], best.name, virtual(first[2]))
-      if one then
+      local one, must_wait = release_head(first[1], best.name, virtual(first[2]), best.server.breakers)
+      if must_wait then
+        best.empty = true  -- for this call
+      elseif one then
         released[#released + 1] = one
         for _, side in ipairs({ best.server, best.pool, best.own }) do
           side.n = side.n + 1

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]   namespace
 -- ARGV      not read
--- Returns   nothing; defines to_pending(), look_again(), to_dead(), is_done(), note_done()
+-- Returns   nothing; defines to_pending(), look_again(), give_up(), is_done(), note_done()
 
 local function to_pending(id, mailbox)
   redis.call('HSET', item_key(id), 'state', 'pending')
@@ -28,7 +28,20 @@ local function look_again(id, policy)
   return true
 end
 
-local function to_dead(id, server, reason)
+-- How long a scan that failed is remembered, seconds: for whoever waits for its result.
+local FAILED_FOR = 86400
+
+-- Give an item up; return its state. A message is dead, and waits for a person. A scan has failed: the next one finds the
+-- same messages, so it is only remembered, and its mailbox says why.
+local function give_up(id, mailbox, server, reason)
+  if redis.call('HGET', P .. ':mailbox:' .. mailbox, 'scan') == id then
+    redis.call('HDEL', P .. ':mailbox:' .. mailbox, 'scan')
+    redis.call('HSET', item_key(id), 'state', 'failed', 'reason', reason)
+    redis.call('HDEL', item_key(id), 'work', 'pool', 'payload', 'journal', 'facts')  -- by which it would be worked again
+    redis.call('EXPIRE', item_key(id), FAILED_FOR)
+    count('failed', 1, server)
+    return 'failed'
+  end
   redis.call('HSET', item_key(id), 'state', 'dead', 'reason', reason)
   redis.call('ZADD', P .. ':dead', NOW, id)
   local offered = redis.call('ZSCORE', unfinished_key(server), id)
@@ -36,6 +49,7 @@ local function to_dead(id, server, reason)
   redis.call('ZREM', unfinished_key(server), id)
   tally(server, 'dead', 1)
   count('dead', 1, server)
+  return 'dead'
 end
 
 -- Return whether an operator action is done already, so that this is a replay of it; its token is kept for an hour.

@@ -3,11 +3,11 @@
 --
 -- KEYS[1]   namespace: the hash tag of it, such as {rsvpq}; every other key begins with it, so that all are in one slot
 -- ARGV[1]   time, microseconds; 0 for the clock of Redis (anything else is for tests)
--- Returns   nothing; defines P, NOW, number(), positive()
+-- Returns   nothing; defines P, NOW, number(), positive(), decoded()
 --
 -- Times and intervals are microseconds. An item is in exactly one state:
---   pending -> released -> running -> done | left | later | dead,   later | left -> pending,
---   an expired lease -> pending | dead
+--   pending -> released -> running -> done | left | later | dead, or failed for a scan;   later | left -> pending,
+--   an expired lease -> pending | dead | failed
 --
 -- A slot (mailbox, server and pool) is taken at release and given back once per generation. The pace is GCRA, charged
 -- right before an effect on the server; from the release until then the item holds a reservation:
@@ -35,6 +35,12 @@ end
 local function positive(text, default)
   local n = number(text)
   return n > 0 and n or default
+end
+
+-- Return the table in a JSON text; nil if there is none.
+local function decoded(text)
+  local ok, found = pcall(cjson.decode, text or '')
+  return ok and type(found) == 'table' and found or nil
 end
 
 local NOW = number(ARGV[1])
