@@ -54,7 +54,7 @@ end
 -- and not the fault of an item. The work is then held, shortly at first and never so long that the return of the server goes
 -- unnoticed for minutes; the attempts are not charged. A success of another work proves nothing: a server may find messages
 -- and answer none. But a mailbox where another work fails is one of those that are counted.
-local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 15000000, 60000000
+local MOST_FAILURES, FEWEST_MAILBOXES, FIRST_BREAK, LONGEST_BREAK = 6, 3, 15000000, 30000000
 
 -- Note that the work fails in this mailbox; return in how many it or another work of the server fails.
 local function note_failing(breakers)
