@@ -160,7 +160,9 @@ def test_items_that_were_released_before_the_hold_are_turned_away(lanes: Lanes, 
     assert started == {"late": StartResult.HELD, SCAN.id: StartResult.RUN}
 
 
-def test_after_a_hold_one_item_tries_and_each_vain_try_holds_longer_up_to_half_a_minute(lanes: Lanes, clock: Clock) -> None:
+def test_after_a_hold_one_item_tries_and_each_vain_try_holds_longer_up_to_half_a_minute(
+    lanes: Lanes, clock: Clock
+) -> None:
     fail(lanes, clock, NAMES)
     for number in range(4):
         offer(lanes, f"more{number}", mailbox=f"more{number}")

@@ -5,6 +5,8 @@ import re
 import signal
 import socket
 import subprocess
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -15,7 +17,7 @@ from rsvpq.audit.record import operator
 from rsvpq.cli import commands
 from rsvpq.lanes import Lanes
 from rsvpq.mail.messages import ItemRef, Kind, MeetingMessage, Verdict
-from testbed.processes import WAIT_S, Part
+from testbed.processes import WAIT_S, Part, until
 from tests.integration.test_dead_command import ADELE, kill
 from tests.support.forked_command import run_rsvpq
 from tests.support.installation import Installation, report_processes
@@ -74,6 +76,14 @@ def test_a_command_that_is_interrupted_says_so_by_its_exit_code(words: tuple[str
         assert command.log.read_text() == "\ninterrupted\n"
 
 
+def ended_by_ctrl_c(process: subprocess.Popen[bytes]) -> bool:
+    """Interrupt a command; it misses a signal that comes between Python's last look for one and its wait for input."""
+    process.send_signal(signal.SIGINT)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    return process.returncode is not None
+
+
 @pytest.mark.parametrize("words", [("init",)], ids=" ".join)
 def test_a_question_that_is_interrupted_is_no_answer(words: tuple[str, ...], tmp_path: Path) -> None:
     command = Installation(tmp_path, "redis://127.0.0.1:9/0").command(*words)
@@ -85,7 +95,7 @@ def test_a_question_that_is_interrupted_is_no_answer(words: tuple[str, ...], tmp
             assert process.stdout
             shown = process.stdout.read(5)  # of the question
             if interrupt:
-                process.send_signal(signal.SIGINT)
+                until(partial(ended_by_ctrl_c, process), "the command has ended")
             else:
                 process.stdin.close()
             shown += process.stdout.read()
