@@ -3,9 +3,6 @@
 All times are the simulator's, which also judges the pace: see docs/simulator.md.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -71,7 +68,7 @@ def _measure(name: str, size: Size, deep: int) -> Run:
     with tempfile.TemporaryDirectory(prefix="rsvpq-bench-") as directory, Stack(Path(directory), plan) as stack:
         deep_names = {box["mailbox"] for box in stack.exchange.ask("mailboxes") if box["deep"]}
         triggered = time.time()
-        _trigger(stack)
+        stack.rsvpq("scan", "--all").check_returncode()
         messages = until(lambda: _when_small_are_done(stack, deep_names), name, within_s=_STUCK_S, every_s=_LOOK_S)
         summary = stack.exchange.ask("summary")
         if summary["requests"]["answered_twice"]:
@@ -79,12 +76,6 @@ def _measure(name: str, size: Size, deep: int) -> Run:
         small = [message for message in messages if message["mailbox"] not in deep_names]
         waits = [answered - triggered for answered in map(_answered_at, small) if answered]
         return Run(name, waits, summary, len(list(filter(_answered_at, messages))) - len(small))
-
-
-def _trigger(stack: Stack) -> None:
-    command = [str(Path(sys.executable).with_name("rsvpq")), "scan", "--all"]
-    environment = {**os.environ, **stack.environment}
-    subprocess.run(command, env=environment, check=True, capture_output=True)  # noqa: S603 - our own command
 
 
 def _when_small_are_done(stack: Stack, deep: set[str]) -> list[dict[str, Any]]:

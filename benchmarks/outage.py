@@ -4,9 +4,6 @@ All times are the simulator's, which also judges whether anything was answered t
 """
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -183,11 +180,7 @@ def _all_answered(stack: Stack, before: float) -> bool:
 
 
 def _dead(stack: Stack) -> dict[int, int]:
-    command = [str(Path(sys.executable).with_name("rsvpq")), "status", "--json"]
-    shown = subprocess.run(  # noqa: S603 - our own command
-        command, env={**os.environ, **stack.environment}, check=False, capture_output=True
-    )
-    servers = json.loads(shown.stdout)["servers"]
+    servers = json.loads(stack.rsvpq("status", "--json").stdout)["servers"]
     return {server: servers[f"mail{server}"]["dead"] for server in (*_DOWN, _WELL)}
 
 

@@ -7,7 +7,6 @@ import argparse
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from demo.summary import Report, print_report
 from rsvpq import wiring
 from rsvpq.lanes import Lanes
 from rsvpq.settings import load_settings
-from testbed.processes import WAIT_S, PartFailed
+from testbed.processes import PartFailed
 from testbed.simulated_exchange import World
 from testbed.stack import EVERYTHING, Plan, Stack
 
@@ -153,17 +152,9 @@ def _logins(stack: Stack, console: Console) -> None:
 
 def _trigger(stack: Stack) -> str:
     """Scan everything by the operator's command, which only puts one task into the queue."""
-    command = [str(Path(sys.executable).with_name("rsvpq")), "scan", "--all"]
-    run = subprocess.run(  # noqa: S603 - our own command
-        command,
-        env={**os.environ, **stack.environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=WAIT_S,
-    )
+    run = stack.rsvpq("scan", "--all")
     if run.returncode != 0:
-        raise PartFailed(f"{' '.join(command)} failed:\n{run.stderr}")
+        raise PartFailed(f"{' '.join(run.args)} failed:\n{run.stderr}")
     return run.stdout.strip()
 
 

@@ -308,18 +308,28 @@ class Stack:
         part.wait_for(lambda: _answers(f"{self.flower_url}/healthcheck"), "Flower answers")
 
     def _start_console(self) -> None:
-        command = [str(Path(sys.executable).with_name("rsvpq")), "console", "password", self.console_user]
-        made = subprocess.run(  # noqa: S603 - our own command
-            [*command, "--role", "operator"],
-            input=self.secrets["console"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=WAIT_S,
+        made = self.rsvpq(
+            "console", "password", self.console_user, "--role", "operator", entered=self.secrets["console"]
         )
+        made.check_returncode()
         account_file(self.directory, "console-logins", made.stdout.strip())
         part = self.start("console", ["-m", "rsvpq.console"])
         part.wait_for(lambda: _answers(f"{self.console_url}/healthcheck"), "the console answers")
+
+    def rsvpq(self, *arguments: str, entered: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the operator's command to its end.
+
+        :param entered: what it reads from stdin.
+        """
+        return subprocess.run(  # noqa: S603 - our own command
+            [str(Path(sys.executable).with_name("rsvpq")), *arguments],
+            input=entered,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=WAIT_S,
+        )
 
     def ask_flower(self, path: str, body: Any = None) -> Any:
         """Ask Flower's API as its user; with a body (JSON-ready) by POST."""

@@ -246,12 +246,13 @@ def _scan_ages(server: ServerStatus) -> Iterable[tuple[str, float | None]]:
 
 
 def _mailboxes(server: ServerStatus) -> Iterable[tuple[str, int]]:
+    failing = failures(server)
     return (
         ("all", server.mailboxes),
         ("never_scanned", server.never_scanned),
         ("paused", len(server.paused_mailboxes)),
         ("late", server.late),
-        *((state, failures(server)[state]) for state in FAILURE_STATES),
+        *((state, failing[state]) for state in FAILURE_STATES),
     )
 
 

@@ -1,13 +1,10 @@
 """An installation that runs: its command line, and when its work is done."""
 
-import os
 import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from testbed.processes import RUN_S, WAIT_S, until
+from testbed.processes import RUN_S, until
 from testbed.simulated_exchange import World
 from testbed.stack import Pace, Plan, Stack
 from tests.support.forked_command import run_rsvpq
@@ -39,9 +36,7 @@ def rsvpq(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line against the stack: a fork for a stack of forks, else by its command."""
     if stack.plan.forked:
         return run_rsvpq(arguments, stack.environment)
-    command = [str(Path(sys.executable).with_name("rsvpq")), *arguments]
-    environment = {**os.environ, **stack.environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=WAIT_S)
+    return stack.rsvpq(*arguments)
 
 
 def all_answered(stack: Stack) -> bool:
